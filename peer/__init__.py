@@ -1,0 +1,1 @@
+"""A WebRTC peer in pure Python: the other end of a browser video call."""

@@ -1,0 +1,18 @@
+#!/bin/sh
+# The programs that the tests drive. As root on Debian they are installed; elsewhere this says what is missing.
+set -eu
+
+missing=""
+need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+need chromium chromium
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "installing$missing"
+    apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+else
+    echo "The tests need these Debian packages:$missing. Install them (as root: apt-get install$missing) and run make test again." >&2
+    exit 1
+fi
