@@ -1,0 +1,222 @@
+"""Session descriptions and candidates as text (RFC 8866, RFC 8839, RFC 8840): checked, split and joined, without I/O.
+
+All that comes from the partner passes `parse_description` or `parse_candidate` before anything else sees it.
+aiortc gets a description without its candidates, and each candidate by itself: one path for candidates, however
+they came, and a name that has to be looked up never holds up the answer.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from peer.errors import NegotiationError
+
+DescriptionType = Literal["offer", "answer"]
+
+MAX_SDP_CHARACTERS = 60_000
+MAX_MEDIA_SECTIONS = 8
+MAX_CANDIDATES = 64
+MAX_CANDIDATE_CHARACTERS = 512
+
+_END_OF_CANDIDATES = "a=end-of-candidates"
+_ICE_CHARACTERS = re.compile(r"[A-Za-z0-9+/]{4,256}")
+_TOKEN = re.compile(r"[!-~]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One ICE candidate as browsers signal it (W3C webrtc-pc §4.8.1, RTCIceCandidateInit)."""
+
+    line: str
+    """`candidate:...`, without `a=`. Empty means end-of-candidates (RFC 8840 §4.1)."""
+    mid: str | None = None
+    index: int | None = None
+    ufrag: str | None = None
+
+    def to_payload(self) -> dict[str, object]:
+        """The candidate as the payload of an `ice-candidate` message."""
+        return {
+            "candidate": self.line,
+            "sdpMid": self.mid,
+            "sdpMLineIndex": self.index,
+            "usernameFragment": self.ufrag,
+        }
+
+
+END_OF_CANDIDATES = Candidate("")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A session description that passed the checks; `sdp` is what came, untouched."""
+
+    type: DescriptionType
+    sdp: str
+
+    @property
+    def mids(self) -> tuple[str, ...]:
+        """The identifiers of the media sections, in order. An answer repeats those of its offer (RFC 8829 §5.3.1)."""
+        return tuple(_values(self.sdp, "a=mid:"))
+
+    @property
+    def ufrags(self) -> frozenset[str]:
+        """The ICE user name fragments, by which candidates of one connection are told from another's."""
+        return frozenset(_values(self.sdp, "a=ice-ufrag:"))
+
+    def same_session(self, other: "Description | None") -> bool:
+        """Whether `other` describes the same end of the same connection, perhaps with other candidates."""
+        return other is not None and self.type == other.type and self._identity == other._identity
+
+    @property
+    def _identity(self) -> tuple[frozenset[str], tuple[str, ...], frozenset[str]]:
+        return self.ufrags, self.mids, frozenset(_values(self.sdp, "a=ice-pwd:"))
+
+    def to_payload(self) -> dict[str, object]:
+        """The description as the payload of an `offer` or `answer` message."""
+        return {"type": self.type, "sdp": self.sdp}
+
+
+def parse_description(kind: DescriptionType, payload: object) -> Description:
+    """Check a description from the partner: an object, or the JSON of one as a string, or the bare SDP.
+
+    Raises `NegotiationError` with what was wrong.
+    """
+    if isinstance(payload, str) and payload.lstrip().startswith("{"):
+        try:
+            payload = json.loads(payload)
+        except (ValueError, RecursionError):
+            raise NegotiationError(f"the partner's {kind} is a string that is not JSON") from None
+    if isinstance(payload, str):
+        payload = {"type": kind, "sdp": payload}
+    if not isinstance(payload, dict):
+        raise NegotiationError(f"the partner's {kind} is not a session description")
+    sdp = payload.get("sdp")
+    if not isinstance(sdp, str):
+        raise NegotiationError(f"the partner's {kind} has no SDP text")
+    if payload.get("type", kind) != kind:
+        raise NegotiationError(f"the partner's {kind} holds a description of another type")
+    _check(kind, sdp)
+    return Description(kind, sdp)
+
+
+def _check(kind: DescriptionType, sdp: str) -> None:
+    if len(sdp) > MAX_SDP_CHARACTERS:
+        raise NegotiationError(f"the partner's {kind} is longer than {MAX_SDP_CHARACTERS} characters")
+    lines = sdp.splitlines()
+    if not lines or lines[0].strip() != "v=0":
+        raise NegotiationError(f"the partner's {kind} does not begin with v=0")
+    sections = sum(line.startswith("m=") for line in lines)
+    if not sections:
+        raise NegotiationError(f"the partner's {kind} has no media section: nothing to send or receive")
+    if sections > MAX_MEDIA_SECTIONS:
+        raise NegotiationError(f"the partner's {kind} has {sections} media sections; {MAX_MEDIA_SECTIONS} is the limit")
+    for name in ("a=ice-ufrag:", "a=ice-pwd:"):
+        values = _values(sdp, name)
+        if not values or not all(_ICE_CHARACTERS.fullmatch(value) for value in values):
+            raise NegotiationError(f"the partner's {kind} lacks a valid {name[2:-1]}")
+    if not _values(sdp, "a=fingerprint:"):
+        raise NegotiationError(f"the partner's {kind} has no DTLS fingerprint")
+
+
+def parse_candidate(payload: object) -> Candidate:
+    """Check a candidate from the partner; `null`, `""` and `{"candidate": ""}` all mean end-of-candidates.
+
+    Raises `NegotiationError` with what was wrong.
+    """
+    if isinstance(payload, str):
+        payload = _from_json(payload)
+    if payload is None:
+        return END_OF_CANDIDATES
+    if not isinstance(payload, dict):
+        raise NegotiationError("a candidate of the partner is not an object")
+    line = payload.get("candidate")
+    if line is None or line == "":
+        return Candidate("", ufrag=_text(payload, "usernameFragment"))
+    if not isinstance(line, str) or len(line) > MAX_CANDIDATE_CHARACTERS or not line.isprintable():
+        raise NegotiationError("a candidate of the partner is not a line of text")
+    mid, index = _text(payload, "sdpMid"), payload.get("sdpMLineIndex")
+    if index is not None and (type(index) is not int or not 0 <= index < MAX_MEDIA_SECTIONS):
+        raise NegotiationError("a candidate of the partner names an impossible media section")
+    if mid is None and index is None:
+        index = 0  # Some pages send the bare line: all of ours is one transport.
+    return Candidate(line.removeprefix("a="), mid, index, _text(payload, "usernameFragment"))
+
+
+def _from_json(text: str) -> object:
+    if not text:
+        return None
+    if text.startswith(("candidate:", "a=candidate:")):
+        return {"candidate": text}
+    try:
+        payload: object = json.loads(text)
+    except (ValueError, RecursionError):
+        raise NegotiationError("a candidate of the partner is a string that is not JSON") from None
+    return payload
+
+
+def _text(payload: dict[str, object], name: str) -> str | None:
+    value = payload.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise NegotiationError(f"a candidate of the partner has an unusable {name}")
+    return value
+
+
+def _values(sdp: str, prefix: str) -> list[str]:
+    return [line[len(prefix) :].strip() for line in sdp.splitlines() if line.startswith(prefix)]
+
+
+def take_candidates(description: Description) -> tuple[str, list[Candidate]]:
+    """The SDP without its candidates, and these, the first `MAX_CANDIDATES` of them.
+
+    The list ends with `END_OF_CANDIDATES` when the description says that there are no more.
+    """
+    kept: list[str] = []
+    found: dict[str, Candidate] = {}
+    index, complete = -1, False
+    for line in description.sdp.splitlines():
+        if line.startswith("m="):
+            index += 1
+        if line.startswith("a=candidate:"):
+            if len(found) < MAX_CANDIDATES and len(line) <= MAX_CANDIDATE_CHARACTERS:
+                found.setdefault(line[2:], Candidate(line[2:], index=max(index, 0)))
+        elif line.startswith(_END_OF_CANDIDATES):
+            complete = True
+        else:
+            kept.append(line)
+    candidates = list(found.values())
+    return "\r\n".join(kept) + "\r\n", [*candidates, END_OF_CANDIDATES] if complete else candidates
+
+
+def with_candidates(description: Description, candidates: list[Candidate], *, complete: bool) -> Description:
+    """The description with exactly these candidates in every media section.
+
+    `complete` adds `a=end-of-candidates` (RFC 8840 §4.1): no more will be trickled.
+    """
+    bare, _ = take_candidates(description)
+    extra = [f"a={candidate.line}" for candidate in candidates] + ([_END_OF_CANDIDATES] if complete else [])
+    lines: list[str] = []
+    in_media = False
+    for line in bare.splitlines():
+        if line.startswith("m="):
+            if in_media:
+                lines += extra
+            in_media = True
+        lines.append(line)
+    return Description(description.type, "\r\n".join([*lines, *extra]) + "\r\n")
+
+
+def with_mids(description: Description, suffix: str) -> Description:
+    """The offer with `suffix` added to each mid, so that an answer shows which offer it answers (RFC 5888 §4)."""
+    lines = []
+    for line in description.sdp.splitlines():
+        if line.startswith("a=mid:"):
+            lines.append(line.rstrip() + suffix)
+        elif line.startswith("a=group:BUNDLE "):
+            semantic, *mids = line.split()
+            lines.append(" ".join([semantic, *(mid + suffix for mid in mids)]))
+        else:
+            lines.append(line)
+    return Description(description.type, "\r\n".join(lines) + "\r\n")
