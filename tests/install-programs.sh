@@ -4,7 +4,14 @@ set -eu
 
 missing=""
 need() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
+PATH="$PATH:/usr/sbin:/sbin"
 need chromium chromium
+need firefox-esr firefox-esr
+need ip iproute2
+need nft nftables
+need ping iputils-ping
+need turnserver coturn
+need Xvfb xvfb
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
