@@ -136,6 +136,7 @@ class Namespace:
         self.ip("link", "set", "lo", "up")
         self.sysctl("net.ipv6.conf.all.accept_dad", 0)
         self.sysctl("net.ipv6.conf.default.accept_dad", 0)
+        self.sysctl("net.ipv4.conf.all.promote_secondaries", 1)  # an address outlives the first of its subnet
         self.name_hosts({})
         self.use_nameserver("127.0.0.1")  # where nothing listens: a look-up fails at once, and never leaves
 
