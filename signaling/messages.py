@@ -1,0 +1,359 @@
+"""Every message of the signaling protocol: parse, validate, serialize. No I/O.
+
+A message on the wire is a JSON object `{"type": ..., "payload": ...}` in a WebSocket text frame. Here it is
+a small frozen object. What comes from the other side is hostile until it got through one of the two `parse_`
+functions, which raise `MessageError` and nothing else.
+"""
+
+import enum
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, TypeAlias
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""The longest message that a relay takes, in bytes of UTF-8: several times a long session description."""
+
+MAX_NAME_CHARACTERS = 256
+"""The longest room name, token or resume secret, in characters."""
+
+MAX_NESTING = 64
+"""How deep arrays and objects may be nested. Beyond some hundreds, Python's json runs out of stack."""
+
+
+class MessageError(ValueError):
+    """Text that is no message of the protocol.
+
+    `code` is the fixed word for programs that an `error` message carries; `message` is one line for people,
+    in which whatever came from the other side is escaped and shortened.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Role(enum.StrEnum):
+    """Which end of the call makes the offer (RFC 3264)."""
+
+    OFFERER = "offerer"
+    ANSWERER = "answerer"
+
+    @property
+    def other(self) -> "Role":
+        """The role that the partner has."""
+        return Role.ANSWERER if self is Role.OFFERER else Role.OFFERER
+
+
+ForwardKind: TypeAlias = Literal["offer", "answer", "ice-candidate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A description or candidate on its way to the partner. Its payload, any JSON value, stays untouched."""
+
+    kind: ForwardKind
+    payload: object
+
+
+# Client to relay
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Enter a room: the one named `room`, else whichever has waited longest for a second client."""
+
+    role: Role
+    room: str | None = None
+    token: str | None = None
+    resume: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Ask for a `Pong`: browsers can't send WebSocket pings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Leave the room without closing the socket."""
+
+
+# Relay to client
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The relay's first words. `client_id` names the client in the relay's log."""
+
+    client_id: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The client is in `room`, and has `role`, which may differ from what it asked for.
+
+    `ice_servers` are `RTCIceServer` dictionaries (W3C webrtc-pc, section 4.2.2). `resume` is a secret with
+    which a client that lost its socket takes its place again.
+    """
+
+    room: str
+    role: Role
+    message: str = ""
+    ice_servers: tuple[dict[str, Any], ...] | None = None
+    resume: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The room holds two: the offerer may offer."""
+
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDisconnected:
+    """The partner left the room."""
+
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to `Ping`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """What the relay refused, and why: `message` for people, `code` for programs."""
+
+    message: str
+    code: str | None = None
+
+
+ClientMessage: TypeAlias = Join | Forward | Ping | Leave
+RelayMessage: TypeAlias = Welcome | Joined | Ready | Forward | PeerDisconnected | Pong | Error
+
+
+def parse_from_client(text: str) -> ClientMessage:
+    """Read what a client sent to the relay.
+
+    Raises `MessageError` with the code `bad-message`, `bad-role` or `unknown-type`.
+    """
+    fields = _parse_object(text)
+    match _type_of(fields):
+        case "offer" | "answer" | "ice-candidate" as kind:
+            return _parse_forward(kind, fields)
+        case "join":
+            return _parse_join(fields.get("payload"))
+        case "ping":
+            return Ping()
+        case "leave":
+            return Leave()
+        case unknown:
+            raise _unknown_type(unknown)
+
+
+def parse_from_relay(text: str) -> RelayMessage:
+    """Read what a relay sent to a client, with its data at the top level or in `payload`.
+
+    Fields that this client doesn't know are ignored. A type that it doesn't know raises `MessageError` with
+    the code `unknown-type`; anything else that is wrong, with `bad-message` or `bad-role`.
+    """
+    fields = _parse_object(text)
+    match _type_of(fields):
+        case "offer" | "answer" | "ice-candidate" as kind:
+            return _parse_forward(kind, fields)
+        case kind:
+            payload = fields.get("payload")
+            return _parse_reply(kind, payload | fields if isinstance(payload, dict) else fields)
+
+
+def serialize_to_relay(message: ClientMessage) -> str:
+    """Write a client's message as JSON, all in ASCII, so that nothing on the way can mistake it."""
+    match message:
+        case Forward(kind, payload):
+            return _to_json({"type": kind, "payload": payload})
+        case Join():
+            optional = {"roomId": message.room, "token": message.token, "resume": message.resume}
+            return _to_json({"type": "join", "payload": {"role": message.role, **_without_none(optional)}})
+        case Ping():
+            return _to_json({"type": "ping"})
+        case Leave():
+            return _to_json({"type": "leave"})
+
+
+def serialize_to_client(message: RelayMessage) -> str:
+    """Write a relay's message as JSON. A reply's data stands both at the top level and in `payload`.
+
+    The published format has it in `payload`; the pages that exist read the top level.
+    """
+    kind: str
+    data: dict[str, object]
+    match message:
+        case Forward(kind, payload):
+            return _to_json({"type": kind, "payload": payload})
+        case Pong():
+            return _to_json({"type": "pong"})
+        case Welcome(client_id, text):
+            kind, data = "welcome", {"clientId": client_id, "message": text}
+        case Joined(room, role, text, ice_servers, resume):
+            extensions = _without_none({"iceServers": ice_servers, "resume": resume})
+            kind, data = "joined", {"roomId": room, "role": role, "message": text, **extensions}
+        case Ready(text):
+            kind, data = "ready", {"message": text}
+        case PeerDisconnected(text):
+            kind, data = "peer-disconnected", {"message": text}
+        case Error(text, code):
+            kind, data = "error", {"message": text, **_without_none({"code": code})}
+    return _to_json({"type": kind, **data, "payload": data})
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Make text from the other side safe for a terminal or a log: one line, at most `limit` characters.
+
+    Control characters, line ends, and the invisible characters that turn the direction of writing are shown
+    as escapes, such as `\\x1b`.
+    """
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text[: limit + 1]
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        # A deep nest of brackets ends in RecursionError; an integer of thousands of digits in ValueError.
+        value = _decoder.decode(text)
+    except (ValueError, RecursionError):
+        raise MessageError("bad-message", f"not valid JSON: {printable(text, 60)}") from None
+    if not isinstance(value, dict):
+        raise MessageError("bad-message", f"a message is a JSON object, not {printable(text, 60)}")
+    # Counting is quick and almost always enough; only what has many brackets is walked.
+    if text.count("[") + text.count("{") > MAX_NESTING and _is_nested_deeper(value, MAX_NESTING):
+        raise MessageError("bad-message", f"arrays and objects are nested deeper than {MAX_NESTING}")
+    return value
+
+
+def _is_nested_deeper(value: object, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
+    return any(isinstance(item, (dict, list)) for item in level)
+
+
+def _type_of(fields: Mapping[str, Any]) -> str:
+    kind = fields.get("type")
+    if not isinstance(kind, str):
+        raise MessageError("bad-message", 'a message needs a "type", a string')
+    return kind
+
+
+def _unknown_type(kind: str) -> MessageError:
+    return MessageError("unknown-type", f"unknown message type {_shown(kind)}")
+
+
+def _parse_forward(kind: ForwardKind, fields: Mapping[str, Any]) -> Forward:
+    if "payload" not in fields:
+        raise MessageError("bad-message", f'a message of type "{kind}" needs a "payload"')
+    return Forward(kind, fields["payload"])
+
+
+def _parse_join(payload: object) -> Join:
+    if not isinstance(payload, dict):
+        raise MessageError("bad-message", 'a "join" needs a "payload", an object with a "role"')
+    return Join(
+        role=_parse_role(payload.get("role")),
+        room=_parse_name(payload, "roomId"),
+        token=_parse_name(payload, "token"),
+        resume=_parse_name(payload, "resume"),
+    )
+
+
+def _parse_role(value: object) -> Role:
+    if value == Role.OFFERER:
+        return Role.OFFERER
+    if value == Role.ANSWERER:
+        return Role.ANSWERER
+    raise MessageError("bad-role", f'the role is "offerer" or "answerer", not {_shown(value)}')
+
+
+def _parse_name(fields: Mapping[str, Any], name: str) -> str | None:
+    """Read an optional short text. Absent, null and empty are one: pages send what an empty box holds."""
+    value = fields.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str):
+        raise MessageError("bad-message", f'"{name}" is a string, not {_shown(value)}')
+    if len(value) > MAX_NAME_CHARACTERS:
+        raise MessageError("bad-message", f'"{name}" is longer than {MAX_NAME_CHARACTERS} characters')
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise MessageError("bad-message", f'"{name}" is not valid Unicode: {_shown(value)}')
+    return value
+
+
+def _lenient_text(fields: Mapping[str, Any], name: str) -> str:
+    """Read a text that a foreign relay may leave out, or send as a number."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else "" if value is None else _shown(value)
+
+
+def _parse_reply(kind: str, fields: Mapping[str, Any]) -> RelayMessage:
+    message = _lenient_text(fields, "message")
+    match kind:
+        case "welcome":
+            return Welcome(_lenient_text(fields, "clientId"), message)
+        case "joined":
+            return Joined(
+                room=_lenient_text(fields, "roomId"),
+                role=_parse_role(fields.get("role")),
+                message=message,
+                ice_servers=_parse_ice_servers(fields.get("iceServers")),
+                resume=_lenient_text(fields, "resume") or None,
+            )
+        case "ready":
+            return Ready(message)
+        case "peer-disconnected":
+            return PeerDisconnected(message)
+        case "pong":
+            return Pong()
+        case "error":
+            return Error(message, _lenient_text(fields, "code") or None)
+        case unknown:
+            raise _unknown_type(unknown)
+
+
+def _parse_ice_servers(value: object) -> tuple[dict[str, Any], ...] | None:
+    if not isinstance(value, list):
+        return None
+    return tuple(server for server in value if isinstance(server, dict))
+
+
+def _shown(value: object) -> str:
+    """A JSON value from the other side, as a message for people may show it."""
+    return printable(_to_json(value), limit=60)
+
+
+def _without_none(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+# Python's json takes NaN and Infinity, which JSON has not and browsers refuse.
+_decoder = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite_float)
+_to_json: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
