@@ -1,0 +1,28 @@
+"""What takes the partner's picture and sound: the shape of every sink."""
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import av
+
+
+class Sink(Protocol):
+    """A recorder, a window, a speaker or a program. It lives as long as the process and sees one call after another.
+
+    All methods are called on the event loop. The frames are shared by all sinks: a sink must not change them.
+    """
+
+    def begin_call(self, kinds: frozenset[str]) -> None:
+        """A partner is connected, and sends these kinds: "audio", "video"."""
+
+    def on_video(self, frame: "av.VideoFrame") -> None:
+        """Take a decoded picture, as it arrives. Must not block: hand it to a thread, and drop when that is behind."""
+
+    def on_audio(self, frame: "av.AudioFrame") -> None:
+        """Take a piece of decoded sound, as it arrives. Must not block either."""
+
+    def end_call(self) -> None:
+        """The partner is gone. Must not block; a call may begin again at once."""
+
+    async def close(self) -> None:
+        """Return when everything is on disk and all threads are gone. Idempotent."""

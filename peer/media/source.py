@@ -1,0 +1,59 @@
+"""What feeds a call: the shape of every source, and what a person asks for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from aiortc import MediaStreamTrack
+
+Notify = Callable[[str], None]
+"""Takes one line for people: something that changed and that they would want to know. Called on the event loop."""
+
+
+class Source(Protocol):
+    """One camera, microphone, file or test source. It lives as long as the process and feeds any number of calls."""
+
+    @property
+    def label(self) -> str:
+        """What it is, for people: "test picture", "camera /dev/video0 1280x720 30 fps", "movie.mp4"."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What it gives: "audio", "video" or both."""
+
+    def open_tracks(self) -> "list[MediaStreamTrack]":
+        """New tracks for one call, one for each kind. A file starts at its beginning.
+
+        Video frames are yuv420p with even sides, pts on a clock of 1/90000 s. Audio frames are s16, stereo, 48 kHz,
+        20 ms. Whoever opens tracks stops each of them; that releases what they hold. Call this on the event loop.
+        """
+
+    async def close(self) -> None:
+        """Release the device or file, and end its threads. Tracks that are still open end. Idempotent."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """The values of `--video`, `--audio`, `--size`, `--fps` and `--loop`.
+
+    `size` is (width, height) in pixels and `fps` frames a second: what a camera is asked for, what the test picture
+    is drawn in, and the most that a file is sent with. None leaves the choice to the source.
+    """
+
+    video: str = "auto"
+    audio: str = "auto"
+    size: tuple[int, int] | None = None
+    fps: float | None = None
+    loop: bool = False
+
+
+async def open_sources(request: SourceRequest, notify: Notify) -> "list[Source]":
+    """Open what was asked for; raises MediaError, with one line that says what to do, when something can't be opened.
+
+    `auto` takes the first device that opens, else the test source, and tells `notify` which and why.
+    """
+    kinds = [kind for kind in ("video", "audio") if getattr(request, kind) in ("test", "auto")]
+    from peer.media.testsource import TestSource  # noqa: PLC0415 loading av and aiortc takes time that --help has not
+
+    return [TestSource(kinds, request.size, request.fps)] if kinds else []
