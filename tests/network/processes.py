@@ -24,7 +24,14 @@ from tests.network.errors import HarnessError
 class Process:
     """A running program in its own process group, its two outputs kept as lists of lines without ends."""
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
         self.argv = list(argv)
         self.stdout: list[str] = []
         self.stderr: list[str] = []
@@ -40,6 +47,7 @@ class Process:
             bufsize=1,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})},
             cwd=cwd,
+            pass_fds=pass_fds,
             start_new_session=True,
         )
         assert self._popen.stdout is not None
