@@ -58,6 +58,8 @@ class Router:
                 (self.a, (self.a_address, self.a_address6)),
                 (self.b, (self.b_address, self.b_address6)),
             ):
+                # Packets wait for their conditions in `Line`, not here: this queue must never be the one that drops.
+                end.namespace.ip("link", "set", end.name, "txqueuelen", "10000")
                 end.up()
                 end.add_address(f"{addresses[0]}/24")
                 end.add_address(f"{addresses[1]}/64")
