@@ -26,7 +26,7 @@ class Timer(enum.StrEnum):
     REPEAT = "repeat"
     """The offer has not been answered."""
     CONNECT = "connect"
-    """Descriptions were exchanged, and no connection has come up."""
+    """Descriptions were exchanged, and no connection has come up: the shell answers with `ConnectionLost`."""
     RETRY = "retry"
     """Time for the next attempt after a failure."""
 

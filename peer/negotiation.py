@@ -17,6 +17,7 @@ too. Each connection has a number, the generation; what arrives from an older on
 """
 
 from collections import deque
+from dataclasses import replace
 
 from peer.jsep import (
     IN_CALL,
@@ -308,7 +309,8 @@ class Negotiation:
         else:
             self._local_complete = True
         if self.state is State.OFFERED or self.state in IN_CALL:
-            self._do(SendCandidate(candidate))
+            mids = self._local.mids if self._local else ()
+            self._do(SendCandidate(replace(candidate, mid=mids[0] if mids else None, index=0)))
 
     def _on_remote_candidate(self, candidate: Candidate) -> None:
         """Add it when the description that it belongs to is known, else keep it for then (RFC 8838 §11)."""
@@ -393,8 +395,6 @@ class Negotiation:
         match timer, self.state:
             case Timer.REPEAT, State.OFFERED:
                 self._repeat_offer()
-            case Timer.CONNECT, State.CONNECTING:
-                self._fail("no connection came up in time")
             case Timer.RETRY, State.EXPECTING if self._postponed is not None:
                 self._accept(self._postponed)
             case Timer.RETRY, State.EXPECTING:

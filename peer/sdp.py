@@ -66,11 +66,24 @@ class Description:
 
     def same_session(self, other: "Description | None") -> bool:
         """Whether `other` describes the same end of the same connection, perhaps with other candidates."""
-        return other is not None and self.type == other.type and self._identity == other._identity
+        return other is not None and self.type == other.type and self.identity == other.identity
 
     @property
-    def _identity(self) -> tuple[frozenset[str], tuple[str, ...], frozenset[str]]:
+    def identity(self) -> tuple[frozenset[str], tuple[str, ...], frozenset[str]]:
+        """What a repetition shares with the original, and no other description does."""
         return self.ufrags, self.mids, frozenset(_values(self.sdp, "a=ice-pwd:"))
+
+    @property
+    def codecs(self) -> dict[str, str]:
+        """The first codec of each kind, such as {"video": "VP8"}: in an answer, what will be sent."""
+        found: dict[str, str] = {}
+        kind, first = "", ""
+        for line in self.sdp.splitlines():
+            if line.startswith("m="):
+                kind, first = line[2:].split()[0], (line.split()[3:] or [""])[0]
+            elif line.startswith(f"a=rtpmap:{first} "):
+                found.setdefault(kind, line.split()[1].split("/")[0])
+        return found
 
     def to_payload(self) -> dict[str, object]:
         """The description as the payload of an `offer` or `answer` message."""

@@ -1,0 +1,242 @@
+"""The seam: the only module that touches what aiortc and aioice keep private.
+
+Each touch names its upstream symbol and the reason. `tests/peer/test_aiortc_seam.py` fails, naming the symbol, when
+one is gone; pyproject.toml holds both libraries to the minor version that was tested. Only connections made inside
+`ours()` are changed: a program that uses aiortc itself, beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in
+the environment nothing is changed at all.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import logging
+import os
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
+
+import aioice
+import aioice.ice
+import aioice.stun
+import aiortc.rtcicetransport
+from aiortc import RTCPeerConnection
+
+from peer.ice_servers import IceServer
+
+logger = logging.getLogger(__name__)
+
+STOCK = os.environ.get("PEER_STOCK_AIORTC", "") not in ("", "0")
+"""Whether aiortc is left untouched."""
+
+NEXT_SERVER_AFTER_SECONDS = 0.5
+"""How long a STUN or TURN server may be silent before the next one is asked too (in the manner of RFC 8305)."""
+SERVER_TIMEOUT_SECONDS = 10.0
+
+_is_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("peer_connection_is_ours", default=False)
+
+
+@contextlib.contextmanager
+def ours() -> Iterator[None]:
+    """Transports that aiortc makes inside this context are ours."""
+    token = _is_ours.set(not STOCK)
+    try:
+        yield
+    finally:
+        _is_ours.reset(token)
+
+
+class TrickleConnection(aioice.Connection):
+    """aioice's agent, except that gathering ends with the host candidates; what servers add comes later (RFC 8838).
+
+    Upstream waits up to 5 s for its servers before it publishes anything, and asks only one of each kind.
+    Touches, of `aioice.Connection`: `_local_candidates`, `_local_candidates_start`, `_local_candidates_end`,
+    `_protocols`, `_remote_candidates`, `_remote_candidates_expected`, `_pair_remote_candidate`,
+    `_check_list_maybe_fail`, `_early_checks_done`, `_transport_policy`, `_use_ipv4`, `_use_ipv6`, and the undocumented
+    `get_component_candidates`, `sort_check_list`, `data_received` and `request_received`; of `aioice.ice`:
+    `StunProtocol`, `get_host_addresses`, `server_reflexive_candidate`, `relayed_candidate`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.servers: Sequence[IceServer] = ()
+        """Set before gathering; those of a kind are asked in this order until one answers."""
+        self.on_candidate: Callable[[str], None] = lambda line: None
+        """Called with each local candidate as `candidate:...`, and with "" when there will be no more."""
+        self.on_server: Callable[[IceServer, str | None], None] = lambda server, problem: None
+        """Called when a server answered (None), or with what went wrong."""
+        self.heard_at: float | None = None
+        """When the partner's last packet or check came, on the loop's clock; None before the first."""
+        self._loop = asyncio.get_running_loop()
+        self._servers_task: asyncio.Task[None] | None = None
+        self._published = asyncio.Event()
+
+    async def gather_candidates(self) -> None:
+        if self._local_candidates_start:
+            return
+        self._local_candidates_start = True
+        addresses: list[str] = []
+        if self._transport_policy is aioice.TransportPolicy.ALL:
+            addresses = aioice.ice.get_host_addresses(use_ipv4=self._use_ipv4, use_ipv6=self._use_ipv6)
+        for candidate in await self.get_component_candidates(component=1, addresses=addresses):
+            self._publish(candidate)
+        self._local_candidates_end = True
+        if not self.servers:
+            self.on_candidate("")
+            return
+        self._servers_task = asyncio.create_task(self._ask_servers(), name="ICE servers")
+        if not self._local_candidates:
+            # aiortc starts no checks while there is no local candidate, and does not look again.
+            await self._published.wait()
+
+    def _publish(self, candidate: aioice.Candidate) -> None:
+        if any(candidate.host == known.host and candidate.port == known.port for known in self._local_candidates):
+            return  # Not behind a NAT: the server saw a host candidate (RFC 8445 §5.1.3).
+        self._local_candidates.append(candidate)
+        self.on_candidate(f"candidate:{candidate.to_sdp()}")
+        self._published.set()
+
+    async def _ask_servers(self) -> None:
+        stun = [server for server in self.servers if not server.is_turn]
+        turn = [server for server in self.servers if server.is_turn]
+        hosts = [protocol for protocol in self._protocols if ":" not in protocol.local_candidate.host]
+        reflexive = [self._ask(stun, functools.partial(self._reflexive, host)) for host in hosts]
+        await asyncio.gather(*reflexive, self._ask(turn, self._relayed))
+        self._servers_task = None
+        self._published.set()
+        self.on_candidate("")
+        if self._early_checks_done:
+            self._check_list_maybe_fail()
+
+    async def _ask(self, servers: Sequence[IceServer], ask: Callable[[IceServer], Awaitable[None]]) -> None:
+        """Ask one server after another, the next when the last one failed or is silent, until one has answered."""
+        waiting = list(servers)
+        asked: dict[asyncio.Task[None], IceServer] = {}
+        try:
+            while waiting or asked:
+                if waiting:
+                    server = waiting.pop(0)
+                    asked[asyncio.create_task(_bounded(ask(server)))] = server
+                patience = NEXT_SERVER_AFTER_SECONDS if waiting else None
+                done, _ = await asyncio.wait(asked, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                answers = [self._report(asked.pop(task), task) for task in done]
+                if any(answers):
+                    return
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
+
+    def _report(self, server: IceServer, task: asyncio.Task[None]) -> bool:
+        error = task.exception()
+        self.on_server(server, None if error is None else _server_problem(error))
+        return error is None
+
+    async def _reflexive(self, protocol: aioice.ice.StunProtocol, server: IceServer) -> None:
+        address = await _resolve(server.host, server.port)
+        candidate, _ = await aioice.ice.server_reflexive_candidate(protocol, (address, server.port))
+        self._publish(candidate)
+
+    async def _relayed(self, server: IceServer) -> None:
+        address = await _resolve(server.host, server.port)
+        candidate, protocol = await aioice.ice.relayed_candidate(
+            component=1,
+            hide_related_address=self._transport_policy is aioice.TransportPolicy.RELAY,
+            protocol_factory=lambda: aioice.ice.StunProtocol(self),
+            # TLS checks the certificate against the name.
+            turn_server=(server.host if server.scheme == "turns" else address, server.port),
+            turn_username=server.username,
+            turn_password=server.credential,
+            turn_ssl=server.scheme == "turns",
+            turn_transport=server.transport,
+        )
+        self._protocols.append(protocol)
+        for remote in self._remote_candidates:
+            self._pair_remote_candidate(remote)
+        self.sort_check_list()
+        self._publish(candidate)
+
+    def _remote_candidates_expected(self) -> bool:
+        """Whether pairs may still be added: upstream forgets those that a late local candidate makes."""
+        return self._servers_task is not None or super()._remote_candidates_expected()
+
+    def data_received(self, data: bytes, component: int) -> None:
+        self.heard_at = self._loop.time()
+        super().data_received(data, component)
+
+    def request_received(
+        self, message: aioice.stun.Message, addr: tuple[str, int], protocol: aioice.ice.StunProtocol
+    ) -> None:
+        self.heard_at = self._loop.time()
+        super().request_received(message, addr, protocol)
+
+    async def close(self) -> None:
+        task, self._servers_task = self._servers_task, None
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        self._published.set()
+        await super().close()
+
+
+async def _bounded(job: Awaitable[None]) -> None:
+    async with asyncio.timeout(SERVER_TIMEOUT_SECONDS):
+        await job
+
+
+def _server_problem(error: BaseException) -> str:
+    if isinstance(error, aioice.stun.TransactionFailed):
+        code = error.response.error_code
+        return f"refused ({code})" + (": wrong user name or credential" if code == 401 else "")
+    if isinstance(error, aioice.stun.TransactionTimeout | TimeoutError):
+        return "no answer"
+    if isinstance(error, socket.gaierror):
+        return "its name can't be resolved"
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def _resolve(host: str, port: int) -> str:
+    """The first address of a name, looked up in a thread of its own: it must hold up neither encoders nor the exit."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str] = loop.create_future()
+
+    def settle(address: str | None, error: OSError | None) -> None:
+        if not answer.done():
+            if error is not None:
+                answer.set_exception(error)
+            elif address is not None:
+                answer.set_result(address)
+
+    def look_up() -> None:
+        address, problem = None, None
+        try:
+            address = str(socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][4][0])
+        except OSError as error:
+            problem = error
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            loop.call_soon_threadsafe(settle, address, problem)
+
+    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
+    return await answer
+
+
+def _make_connection(*args: Any, **kwargs: Any) -> aioice.Connection:
+    return TrickleConnection(*args, **kwargs) if _is_ours.get() else aioice.Connection(*args, **kwargs)
+
+
+# aiortc.rtcicetransport.Connection: the name by which RTCIceGatherer makes its agent.
+aiortc.rtcicetransport.Connection = _make_connection  # type: ignore[attr-defined, assignment]
+
+
+def ice_connection(pc: RTCPeerConnection) -> aioice.Connection:
+    """The agent under the (only) transport of a connection: `aiortc.RTCIceGatherer._connection`."""
+    gatherer = pc.getTransceivers()[0].receiver.transport.transport.iceGatherer
+    connection: aioice.Connection = gatherer._connection  # noqa: SLF001
+    return connection
+
+
+def selected_pair(pc: RTCPeerConnection) -> tuple[aioice.Candidate, aioice.Candidate] | None:
+    """The local and the remote candidate that media goes between: `aioice.Connection._nominated`."""
+    pair = ice_connection(pc)._nominated.get(1)  # noqa: SLF001
+    return None if pair is None else (pair.local_candidate, pair.remote_candidate)

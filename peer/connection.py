@@ -1,0 +1,305 @@
+"""One RTCPeerConnection, from the first candidate to the last packet, as the negotiation's actions want it."""
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCRtpReceiver,
+    RTCSessionDescription,
+    RTCStatsReport,
+)
+from aiortc.exceptions import OperationError
+from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
+from aiortc.sdp import candidate_from_sdp
+
+from peer._aiortc import STOCK, TrickleConnection, ice_connection, ours, selected_pair
+from peer.candidate_policy import CandidatePolicy, may_contact
+from peer.errors import NegotiationError
+from peer.ice_servers import IceServer
+from peer.sdp import Candidate, Description, DescriptionType, take_candidates, with_mids
+from signaling.messages import printable
+
+if TYPE_CHECKING:
+    from aiortc.rtcicetransport import RTCIceTransport
+
+logger = logging.getLogger(__name__)
+
+KINDS = ("audio", "video")
+SILENCE_SECONDS = 8.0
+"""A partner that sends nothing for so long is gone: checks, RTCP or media come several times a second."""
+CLOSE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """What every connection of a peer is made with."""
+
+    ice_servers: tuple[IceServer, ...] = ()
+    relay_only: bool = False
+    candidates: CandidatePolicy = CandidatePolicy.ALL
+    video_codec: str | None = None
+    """"vp8" or "h264": the only video codec to agree to. None takes what both sides have."""
+
+
+class Listener(Protocol):
+    """Who hears of a connection."""
+
+    def on_candidate(self, candidate: Candidate) -> None:
+        """A local candidate was gathered; an empty one ends them."""
+
+    def on_server(self, server: IceServer, problem: str | None) -> None:
+        """A STUN or TURN server answered (None), or did not."""
+
+    def on_up(self) -> None:
+        """Media can flow."""
+
+    def on_lost(self, reason: str) -> None:
+        """It failed, fell silent, or the partner closed it. Said once."""
+
+
+@dataclass(slots=True)
+class Tried:
+    """What a connection that did not come up had to work with, for the error message."""
+
+    local: list[str] = field(default_factory=list)
+    remote: list[str] = field(default_factory=list)
+    refused: int = 0
+    """Candidates of the partner that the policy or their form ruled out."""
+
+
+class Connection:
+    """A connection to one partner. Make it inside the event loop; `start` it; `close` it, always."""
+
+    def __init__(self, options: ConnectionOptions, tracks: Sequence[MediaStreamTrack], listener: Listener) -> None:
+        self._options = options
+        self._tracks = list(tracks)
+        self._listener = listener
+        self._refused = 0
+        self._answer: Description | None = None
+        self._over = False
+        self._remote_mids: tuple[str, ...] = ()
+        self._gathering: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._pc = RTCPeerConnection(_configuration(options))
+        with ours():
+            for kind in KINDS:
+                self._add_transceiver(kind)
+        self._ice: RTCIceTransport = self._pc.getTransceivers()[0].receiver.transport.transport
+        self._agent = ice_connection(self._pc)
+        if isinstance(self._agent, TrickleConnection):
+            self._agent.servers = options.ice_servers
+            self._agent.on_candidate = self._report_candidate
+            self._agent.on_server = listener.on_server
+        self._pc.on("connectionstatechange", self._on_state)
+
+    def _add_transceiver(self, kind: str) -> None:
+        track = next((track for track in self._tracks if track.kind == kind), None)
+        transceiver = self._pc.addTransceiver(track or kind, direction="sendrecv" if track else "recvonly")
+        if kind == "video" and self._options.video_codec is not None:
+            capabilities = RTCRtpReceiver.getCapabilities("video")
+            codecs = capabilities.codecs if capabilities else []
+            wanted = {f"video/{self._options.video_codec}".lower(), "video/rtx"}
+            transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType.lower() in wanted])
+
+    async def start(self) -> None:
+        """Gather host candidates; servers are asked meanwhile. Whoever calls it again waits for the same."""
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._ice.iceGatherer.gather(), name="gather")
+        await asyncio.shield(self._gathering)
+
+    async def make_offer(self) -> Description:
+        """The offer, without candidates, with mids that no other offer has."""
+        await self.start()
+        with _described("offer", "made"):
+            offer = await self._pc.createOffer()
+            marked = with_mids(Description("offer", offer.sdp), secrets.token_hex(2))
+            await self._pc.setLocalDescription(RTCSessionDescription(sdp=marked.sdp, type="offer"))
+        return self._local_description("offer")
+
+    async def make_answer(self, offer: Description) -> Description:
+        """Apply the partner's offer, and answer it. Raises `NegotiationError`."""
+        await self.start()
+        with _described("offer", "used"):
+            await self._apply(offer)
+            await self._pc.setLocalDescription(await self._pc.createAnswer())
+        self._answer = self._local_description("answer")
+        return self._answer
+
+    async def apply_answer(self, answer: Description) -> None:
+        """Apply the partner's answer to our offer. Raises `NegotiationError`."""
+        with _described("answer", "used"):
+            await self._apply(answer)
+        self._answer = answer
+
+    async def _apply(self, description: Description) -> None:
+        sdp, candidates = take_candidates(description)
+        self._remote_mids = description.mids
+        await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=description.type))
+        for candidate in candidates:
+            self.add_candidate(candidate)
+
+    def add_candidate(self, candidate: Candidate) -> None:
+        """Let a candidate of the partner take part, or end them; what can't be used is counted and left out."""
+        if not candidate.line:
+            self._spawn(self._ice.addRemoteCandidate(None))
+            return
+        if not self._is_for_bundle(candidate):
+            return
+        try:
+            parsed = candidate_from_sdp(candidate.line.removeprefix("candidate:"))
+        except (AssertionError, ValueError, IndexError):
+            self._refused += 1
+            return
+        if parsed.protocol.lower() != "udp":
+            return  # Browsers also offer TCP; aioice has none.
+        if parsed.component != 1 or not may_contact(parsed.ip, parsed.port, self._options.candidates):
+            self._refused += 1
+            return
+        self._spawn(self._ice.addRemoteCandidate(parsed))
+
+    def _is_for_bundle(self, candidate: Candidate) -> bool:
+        """Whether it is of the first section, whose transport all sections share (RFC 9143 §7.3)."""
+        if candidate.mid is not None and candidate.mid in self._remote_mids:
+            return candidate.mid == self._remote_mids[0]
+        return candidate.index in (None, 0)
+
+    def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
+        # Tasks start in the order of their making; only one that looks up an mDNS name waits, and holds up nobody.
+        task = asyncio.create_task(_contained(job))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def codecs(self) -> dict[str, str]:
+        """The codec of each kind, such as {"video": "VP8"}; empty before both descriptions are there."""
+        return self._answer.codecs if self._answer else {}
+
+    @property
+    def remote_tracks(self) -> list[MediaStreamTrack]:
+        """The partner's tracks, once the connection is up."""
+        receiving = ("recvonly", "sendrecv")
+        return [t.receiver.track for t in self._pc.getTransceivers() if t.currentDirection in receiving]
+
+    @property
+    def path(self) -> str | None:
+        """The types of the two candidates that media goes between, such as "host-srflx"; None before it is up."""
+        pair = selected_pair(self._pc)
+        return None if pair is None else f"{pair[0].type}-{pair[1].type}"
+
+    @property
+    def tried(self) -> Tried:
+        """What there was to connect with so far."""
+        local = [candidate.type for candidate in self._ice.iceGatherer.getLocalCandidates()]
+        remote = [candidate.type for candidate in self._ice.getRemoteCandidates()]
+        return Tried(local, remote, self._refused)
+
+    async def statistics(self) -> RTCStatsReport:
+        """What aiortc counts (W3C webrtc-stats)."""
+        return await self._pc.getStats()
+
+    async def close(self) -> None:
+        """Close it, and stop its tracks. Idempotent; never raises for what the partner does."""
+        self._over = True
+        self._pc.remove_all_listeners()
+        if self._watch is not None:
+            self._watch.cancel()
+        for track in self._tracks:
+            track.stop()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._pc.close()
+        except TimeoutError:
+            logger.warning("a connection did not close within %.0f s", CLOSE_SECONDS)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ---- what aiortc tells
+
+    def _local_description(self, kind: DescriptionType) -> Description:
+        made = Description(kind, self._pc.localDescription.sdp)
+        bare, candidates = take_candidates(made)
+        if not isinstance(self._agent, TrickleConnection):
+            for candidate in candidates:
+                self._listener.on_candidate(candidate)
+        return Description(kind, bare)
+
+    def _report_candidate(self, line: str) -> None:
+        if self._over:
+            return
+        ufrag = self._ice.iceGatherer.getLocalParameters().usernameFragment
+        self._listener.on_candidate(Candidate(line, ufrag=ufrag))
+
+    def _on_state(self) -> None:
+        state = self._pc.connectionState
+        if state == "connected":
+            self._watch = asyncio.create_task(self._watch_silence(), name="silence")
+            self._listener.on_up()
+        elif state == "failed":
+            self._lose("the network path to the partner failed")
+        elif state == "closed":
+            self._lose("the partner closed the connection")
+
+    async def _watch_silence(self) -> None:
+        if not isinstance(self._agent, TrickleConnection):
+            return
+        now = asyncio.get_running_loop().time
+        heard = self._agent.heard_at = now()
+        while (silent := now() - heard) < SILENCE_SECONDS:
+            await asyncio.sleep(SILENCE_SECONDS - silent)
+            heard = self._agent.heard_at
+        self._lose(f"nothing came from the partner for {SILENCE_SECONDS:.0f} s")
+
+    def _lose(self, reason: str) -> None:
+        if not self._over:
+            self._over = True
+            self._listener.on_lost(reason)
+
+
+def _configuration(options: ConnectionOptions) -> RTCConfiguration:
+    return RTCConfiguration(
+        # With the seam, its agent asks the servers; aiortc would wait for them, and ask the first of each kind only.
+        iceServers=[_stock_server(server) for server in options.ice_servers] if STOCK else [],
+        iceTransportPolicy=RTCIceTransportPolicy.RELAY if options.relay_only else RTCIceTransportPolicy.ALL,
+        bundlePolicy=RTCBundlePolicy.MAX_BUNDLE,
+    )
+
+
+def _stock_server(server: IceServer) -> RTCIceServer:
+    return RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
+
+
+@contextlib.contextmanager
+def _described(kind: DescriptionType, use: str) -> Iterator[None]:
+    """Whatever aiortc makes of a description that it can't use becomes one `NegotiationError`.
+
+    Hostile SDP reaches assertions, look-ups and conversions all over aiortc, and StopIteration as RuntimeError.
+    """
+    try:
+        yield
+    except NegotiationError:
+        raise
+    except OperationError as error:
+        words = str(error).split()
+        what = next((kind for kind in KINDS if kind in words), "media")
+        raise NegotiationError(f"the partner's {kind} can't be {use}: no {what} codec in common") from error
+    except Exception as error:
+        logger.debug("a description was refused", exc_info=True)
+        detail = printable(f"{type(error).__name__}: {error}", 120)
+        raise NegotiationError(f"the {kind} can't be {use} ({detail})") from error
+
+
+async def _contained(job: Coroutine[Any, Any, None]) -> None:
+    """A candidate that aioice can't use, or a name that can't be looked up here, is one path less, no failure."""
+    try:
+        await job
+    except (ValueError, OSError) as error:
+        logger.debug("a candidate of the partner is left out: %s", error)
