@@ -25,16 +25,24 @@ def block_frame(samples: Samples) -> av.AudioFrame:
 
 
 class Resampler:
-    """Turns frames of any format, rate and number of channels into samples."""
+    """Turns frames of any format, rate and number of channels, which may change, into samples."""
 
     def __init__(self) -> None:
-        self._resampler = av.AudioResampler(format="s16", layout="stereo", rate=RATE)
+        self._resampler: av.AudioResampler | None = None
+        self._input: tuple[str, str, int] | None = None
 
-    def samples(self, frame: av.AudioFrame | None) -> Samples:
-        """What this frame gives; with None, what is left inside at the end."""
-        if frame is not None:
-            frame.pts = None  # time is kept by whoever calls: the resampler would refuse clocks that jump
-        parts = [part.to_ndarray().reshape(-1, 2) for part in self._resampler.resample(frame)]
+    def samples(self, frame: av.AudioFrame) -> Samples:
+        """What this frame gives, less the few samples that stay inside. The frame itself is not changed."""
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form == ("s16", "stereo", RATE):
+            return frame.to_ndarray().reshape(-1, 2).astype(np.int16, copy=False)
+        if self._resampler is None or form != self._input:
+            self._resampler = av.AudioResampler(format="s16", layout="stereo", rate=RATE)
+            self._input = form
+        # A copy without pts: time is kept by whoever calls, and frames may be shared.
+        copy = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=form[0], layout=form[1])
+        copy.sample_rate = form[2]
+        parts = [part.to_ndarray().reshape(-1, 2) for part in self._resampler.resample(copy)]
         return np.concatenate(parts).astype(np.int16, copy=False) if parts else np.empty((0, 2), np.int16)
 
 

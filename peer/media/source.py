@@ -46,14 +46,3 @@ class SourceRequest:
     size: tuple[int, int] | None = None
     fps: float | None = None
     loop: bool = False
-
-
-async def open_sources(request: SourceRequest, notify: Notify) -> "list[Source]":
-    """Open what was asked for; raises MediaError, with one line that says what to do, when something can't be opened.
-
-    `auto` takes the first device that opens, else the test source, and tells `notify` which and why.
-    """
-    kinds = [kind for kind in ("video", "audio") if getattr(request, kind) in ("test", "auto")]
-    from peer.media.testsource import TestSource  # noqa: PLC0415 loading av and aiortc takes time that --help has not
-
-    return [TestSource(kinds, request.size, request.fps)] if kinds else []
