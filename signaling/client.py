@@ -162,7 +162,7 @@ class SignalingClient:
             except ConnectionClosed as error:
                 logger.debug("lost the relay: %s", error)
                 return None
-            except (MessageError, UnicodeDecodeError) as error:
+            except MessageError as error:
                 logger.debug("dropped what the relay sent: %s", error)
                 continue
             if isinstance(message, Joined):

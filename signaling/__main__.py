@@ -1,0 +1,7 @@
+"""`python -m signaling` is the command `signaling`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

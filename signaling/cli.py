@@ -1,0 +1,59 @@
+"""The command `signaling`: a relay in the foreground, until Ctrl-C or SIGTERM."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from .config import ConfigError, RelayConfig, add_arguments
+from .relay import Relay, RelayStartError
+
+GRACE = 4.0
+"""Seconds that clients have to answer the close when the relay ends; with start-up and exit it ends within five."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command. Returns its exit code: 0 ended on request, 1 can't listen; a usage error exits with 2."""
+    parser = argparse.ArgumentParser(
+        prog="signaling",
+        description="Introduces the two ends of a WebRTC call to each other, and serves a page to try it on.",
+        epilog="Ends on Ctrl-C and on SIGTERM, after a word to every client.",
+    )
+    add_arguments(parser)
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="log clients; twice: every message")
+    options = parser.parse_args(arguments)
+    try:
+        config = RelayConfig.from_environment_and_arguments(os.environ, options)
+    except ConfigError as error:
+        parser.error(str(error))
+    _set_up_logging(options.verbose)
+    try:
+        asyncio.run(_serve(config))
+    except RelayStartError as error:
+        print(f"signaling: {error}", file=sys.stderr)  # noqa: T201  # what the user must read
+        return 1
+    return 0
+
+
+async def _serve(config: RelayConfig) -> None:
+    """Run a relay until a signal asks for its end."""
+    loop = asyncio.get_running_loop()
+    asked_to_end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Not loop.add_signal_handler, which Windows has not.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked_to_end.set))
+    async with Relay(config) as relay:
+        print(f"The page is at {relay.page_url}, the relay at {relay.url}. Ctrl-C ends it.", flush=True)  # noqa: T201
+        await asked_to_end.wait()
+        await relay.close(grace=GRACE)
+
+
+def _set_up_logging(verbosity: int) -> None:
+    level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    if level > logging.DEBUG:
+        # The library's words on each connection say nothing that the relay's own don't.
+        logging.getLogger("signaling.websocket").setLevel(logging.WARNING)

@@ -1,0 +1,99 @@
+"""The relay's configuration: the one home of its defaults and limits."""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from .messages import MAX_MESSAGE_BYTES
+
+
+class ConfigError(ValueError):
+    """A value that the relay can't be configured with. The text is one line that says which, and what would do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayConfig:
+    """Where a relay listens, whom it lets in, and what a stranger can make it hold. Times in seconds."""
+
+    host: str = "localhost"
+    """A name or address of this machine. `localhost` is both 127.0.0.1 and ::1; an empty text is every interface."""
+    port: int = 8080
+    """A TCP port; 0 lets the system choose one."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web origins whose pages may connect, such as `https://example.com`; none given means all.
+
+    All, because pages that use the relay come from anywhere: from a file, from a development server on another
+    port. It is safe, because the relay knows no cookies or other standing of a visitor that a foreign page could
+    borrow: such a page can do what its author could do with a program. Its own page may always connect, and
+    programs, which send no origin, too.
+    """
+
+    ping_interval: float = 10.0
+    """Time from one WebSocket ping to the next. A dead client is found within `ping_interval + ping_timeout`."""
+    ping_timeout: float = 10.0
+    """Time that a client has to show, with any whole frame, that it is alive."""
+    http_timeout: float = 20.0
+    """Time that a client has to send its HTTP request, and again to take the answer."""
+    close_timeout: float = 2.0
+    """Time that a client has to answer a close."""
+
+    max_connections: int = 10_000
+    max_unjoined: int = 2_000
+    """Connections that never joined a room. Beyond it the oldest of them makes room for the newest."""
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    max_send_buffer: int = 1024 * 1024
+    """Bytes that may wait for a slow reader before it is cut off."""
+    message_rate: float = 50.0
+    """WebSocket frames a second that a client may send for ever..."""
+    message_burst: int = 200
+    """... and at once. What goes beyond is dropped and answered with the error `rate-limited`."""
+    rate_limit_patience: int = 200
+    """Frames beyond the limit before the client is cut off. One is forgiven every second."""
+
+    kept_offer_bytes: int = 2 * MAX_MESSAGE_BYTES
+    """Size of an offer, with its candidates, that is kept for a partner who comes late."""
+    kept_offer_candidates: int = 100
+    kept_offer_seconds: float = 600.0
+    kept_bytes_in_all: int = 64 * 1024 * 1024
+    """Size of all kept offers. Beyond it the oldest is forgotten."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"{self.port} is no port: use a number from 0 (any free port) to 65535")
+
+    @classmethod
+    def from_environment_and_arguments(cls, environment: Mapping[str, str], arguments: argparse.Namespace) -> Self:
+        """Take each value from the arguments, else from the environment (`HOST`, `PORT`), else the default.
+
+        Raises `ConfigError`.
+        """
+        given: dict[str, Any] = {"allowed_origins": tuple(arguments.allow_origin)}
+        if arguments.host is not None:
+            given["host"] = arguments.host
+        elif environment.get("HOST"):
+            given["host"] = environment["HOST"]
+        if arguments.port is not None:
+            given["port"] = _parse_port("--port", arguments.port)
+        elif environment.get("PORT"):
+            given["port"] = _parse_port("PORT", environment["PORT"])
+        return cls(**given)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `from_environment_and_arguments` reads. None of them has a default of its own."""
+    parser.add_argument("--host", help="name or address to listen on (HOST; default: localhost)")
+    parser.add_argument("--port", help="TCP port to listen on, 0 for any free one (PORT; default: 8080)")
+    parser.add_argument(
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        default=[],
+        help="let only pages of this web origin connect, such as https://example.com (repeatable; default: all)",
+    )
+
+
+def _parse_port(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise ConfigError(f"{name}: {text!r} is no port: use a number from 0 (any free port) to 65535")
+    return int(text)

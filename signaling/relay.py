@@ -1,0 +1,195 @@
+"""The relay: connections in, rooms, connections out."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+from websockets.frames import CloseCode
+from websockets.http11 import Request, Response
+
+from . import web
+from .config import RelayConfig
+from .connection import Connection
+from .kept import KeptOffers
+from .listening import BACKLOG, EVERYWHERE, RelayStartError, listen
+from .messages import (
+    Error,
+    Forward,
+    Join,
+    Joined,
+    Leave,
+    MessageError,
+    Ping,
+    Pong,
+    Welcome,
+    parse_from_client,
+    printable,
+    serialize_to_client,
+)
+from .rooms import Delivery, Rooms
+
+__all__ = ["Relay", "RelayStartError"]
+
+logger = logging.getLogger(__name__)
+
+CONNECTIONS_FOR_PAGES = 256
+"""TCP connections beside those of the clients: of browsers that fetch the page, of who hasn't said what it wants."""
+
+
+class Relay:
+    """A signaling relay with its page, on one port. Use it as an asynchronous context manager::
+
+    async with Relay(RelayConfig(port=0)) as relay:
+        print(relay.page_url)
+    """
+
+    def __init__(self, config: RelayConfig) -> None:
+        self._config = config
+        self._rooms = Rooms(
+            KeptOffers(
+                max_bytes=config.kept_offer_bytes,
+                max_candidates=config.kept_offer_candidates,
+                max_seconds=config.kept_offer_seconds,
+                max_bytes_in_all=config.kept_bytes_in_all,
+                clock=time.monotonic,
+            ),
+            new_name=lambda: secrets.token_hex(4),
+            new_secret=lambda: secrets.token_urlsafe(16),
+        )
+        self._servers: list[asyncio.Server] = []
+        self._connections: set[Connection] = set()  # all, also those that only fetch the page
+        self._none_connected = asyncio.Event()
+        self._none_connected.set()
+        self._clients: dict[str, Connection] = {}  # the WebSockets, by id
+        self._unjoined: OrderedDict[str, Connection] = OrderedDict()  # never in a room; the oldest first
+
+    async def __aenter__(self) -> Self:
+        """Start to listen. Raises `RelayStartError`."""
+        loop = asyncio.get_running_loop()
+        listeners = await listen(self._config.host, self._config.port)
+        host, port = listeners[0].getsockname()[:2]
+        self._address = (str(host), int(port))
+        for listener in listeners:
+            self._servers.append(
+                await loop.create_server(lambda: Connection(self, self._config), sock=listener, backlog=BACKLOG)
+            )
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self, grace: float = 5.0) -> None:
+        """Stop listening, close every client with 1001 (going away), and cut off who is still there after `grace`.
+
+        Seconds; a client that doesn't answer the close is cut off after `close_timeout` in any case.
+        """
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._connections):
+            connection.close(CloseCode.GOING_AWAY, "The relay is shutting down.")
+        try:
+            await asyncio.wait_for(self._none_connected.wait(), grace)
+        except TimeoutError:
+            for connection in tuple(self._connections):
+                connection.abort()
+            await self._none_connected.wait()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The IP address and the port that the relay listens on; the first address, if there are several."""
+        return self._address
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine find the relay."""
+        return f"ws://{self._authority}"
+
+    @property
+    def page_url(self) -> str:
+        """Where browsers on this machine find the page."""
+        return f"http://{self._authority}/"
+
+    @property
+    def _authority(self) -> str:
+        host = self._config.host
+        if host in ("", *EVERYWHERE):
+            host = "localhost"
+        return f"[{host}]:{self._address[1]}" if ":" in host else f"{host}:{self._address[1]}"
+
+    # What connections tell (ConnectionHandler)
+
+    def connected(self, connection: Connection) -> None:
+        self._connections.add(connection)
+        self._none_connected.clear()
+        if len(self._connections) > self._config.max_connections + CONNECTIONS_FOR_PAGES:
+            connection.abort()
+
+    def respond(self, request: Request) -> Response | None:
+        if not web.is_websocket_request(request):
+            return web.respond(request, {"status": "ok", "clients": len(self._clients), "rooms": len(self._rooms)})
+        if not web.is_origin_allowed(request, self._config.allowed_origins):
+            return web.plain(HTTPStatus.FORBIDDEN, "This relay doesn't serve pages of your origin.")
+        if len(self._clients) >= self._config.max_connections:
+            return web.plain(HTTPStatus.SERVICE_UNAVAILABLE, "This relay has as many clients as it may have.")
+        return None
+
+    def opened(self, connection: Connection) -> None:
+        self._clients[connection.id] = self._unjoined[connection.id] = connection
+        self._deliver([(connection.id, Welcome(connection.id, "Welcome. Join a room."))])
+        if len(self._unjoined) > self._config.max_unjoined:
+            _, oldest = self._unjoined.popitem(last=False)
+            oldest.fail(CloseCode.TRY_AGAIN_LATER, "You never joined a room, and others wait.")
+
+    def received(self, connection: Connection, data: str | bytes) -> None:
+        if isinstance(data, bytes):
+            self._deliver([(connection.id, Error("Messages are text, not binary.", "bad-message"))])
+            return
+        try:
+            message = parse_from_client(data)
+        except MessageError as error:
+            logger.debug("client %s: %s", connection.id, error)
+            self._deliver([(connection.id, Error(error.message, error.code))])
+            return
+        match message:
+            case Forward():
+                self._deliver(self._rooms.forward(connection.id, message))
+            case Join():
+                self._unjoined.pop(connection.id, None)
+                self._deliver(self._rooms.join(connection.id, message))
+            case Leave():
+                self._deliver(self._rooms.leave(connection.id))
+            case Ping():
+                self._deliver([(connection.id, Pong())])
+
+    def rate_limited(self, connection: Connection) -> None:
+        text = "You send too many messages: this one was dropped."
+        self._deliver([(connection.id, Error(text, "rate-limited"))])
+
+    def gone(self, connection: Connection) -> None:
+        logger.info("client %s is gone", connection.id)
+        self._clients.pop(connection.id, None)
+        self._unjoined.pop(connection.id, None)
+        self._deliver(self._rooms.disconnect(connection.id))
+
+    def lost(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        if not self._connections:
+            self._none_connected.set()
+
+    def _deliver(self, deliveries: list[Delivery]) -> None:
+        for client_id, message in deliveries:
+            if isinstance(message, Joined):
+                logger.info("client %s is %s in room %s", client_id, message.role, printable(message.room))
+            client = self._clients.get(client_id)
+            if client is not None:
+                client.send(serialize_to_client(message))
