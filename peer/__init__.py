@@ -1,1 +1,50 @@
-"""A WebRTC peer in pure Python: the other end of a browser video call."""
+"""A WebRTC peer in pure Python: the other end of a browser video call.
+
+    async with Peer(role="answerer", room="lab") as peer:
+        async for frame in peer.video_frames():
+            picture = frame.to_ndarray(format="bgr24")
+
+`Peer` is loaded when it is first asked for: it brings aiortc and av with it, which commands like `peer --help` need not.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from peer.errors import (
+    ConnectTimeoutError,
+    ExitCode,
+    MediaError,
+    NegotiationError,
+    NotAdmittedError,
+    PeerError,
+    SignalingError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from peer.config import PeerOptions
+    from peer.peer import Peer
+
+__all__ = [
+    "ConnectTimeoutError",
+    "ExitCode",
+    "MediaError",
+    "NegotiationError",
+    "NotAdmittedError",
+    "Peer",
+    "PeerError",
+    "PeerOptions",
+    "SignalingError",
+    "UsageError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Peer":
+        from peer.peer import Peer  # noqa: PLC0415
+
+        return Peer
+    if name == "PeerOptions":
+        from peer.config import PeerOptions  # noqa: PLC0415
+
+        return PeerOptions
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -74,6 +75,16 @@ class Tried:
     remote: list[str] = field(default_factory=list)
     refused: int = 0
     """Candidates of the partner that the policy or their form ruled out."""
+
+    def describe(self) -> str:
+        """In words, with what to try."""
+        refused = f", {self.refused} more ruled out" if self.refused else ""
+        text = f"tried our candidates ({_counted(self.local)}) with the partner's ({_counted(self.remote)}{refused})"
+        if not self.remote:
+            return f"{text}; the partner sent none that can be used: does its page show an error?"
+        if "relay" not in self.local + self.remote:
+            return f"{text}; if a firewall or NAT is between the two, name a TURN server with --ice-server turn:HOST"
+        return f"{text}; check that UDP gets from the TURN server to both"
 
 
 class Connection:
@@ -275,6 +286,11 @@ def _configuration(options: ConnectionOptions) -> RTCConfiguration:
 
 def _stock_server(server: IceServer) -> RTCIceServer:
     return RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
+
+
+def _counted(types: list[str]) -> str:
+    counts = Counter(types)
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "none"
 
 
 @contextlib.contextmanager

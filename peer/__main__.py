@@ -1,0 +1,8 @@
+"""`python -m peer` is the command `peer`."""
+
+import sys
+
+from peer.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""One call: a connection, the tracks that it sends, and the way of what it receives to the sinks."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from aiortc import MediaStreamTrack
+
+from peer.connection import Connection, ConnectionOptions, Listener
+from peer.events import CallEnded
+from peer.media.pump import Pump
+from peer.media.sink import Sink
+from peer.media.source import Notify
+from peer.stats import Meter, MeteredTrack, MeterSink, Snapshot, snapshot
+
+STATISTICS_SECONDS = 1.0
+
+
+class Call:
+    """A connection with its media, from before there is a partner until after it has gone."""
+
+    def __init__(
+        self,
+        options: ConnectionOptions,
+        tracks: Sequence[MediaStreamTrack],
+        sinks: Sequence[Sink],
+        listener: Listener,
+        notify: Notify,
+    ) -> None:
+        self._sent = Meter()
+        self._received = MeterSink()
+        self.connection = Connection(options, [MeteredTrack(track, self._sent) for track in tracks], listener)
+        self._pump = Pump([*sinks, self._received], notify)
+        self._ready_at = time.monotonic()
+        self._up_at: float | None = None
+        self._last = Snapshot(0.0)
+
+    @property
+    def was_up(self) -> bool:
+        """Whether media could flow at some time."""
+        return self._up_at is not None
+
+    @property
+    def seconds_to_connect(self) -> float:
+        """From the partner's being ready until the connection was up."""
+        return (self._up_at or time.monotonic()) - self._ready_at
+
+    def partner_ready(self) -> None:
+        """The time to connect counts from here."""
+        self._ready_at = time.monotonic()
+
+    def begin(self) -> None:
+        """The connection is up: read what comes."""
+        self._up_at = time.monotonic()
+        self._pump.start(self.connection.remote_tracks)
+
+    async def statistics(self) -> Snapshot:
+        """The totals so far."""
+        self._last = snapshot(await self.connection.statistics())
+        return self._last
+
+    async def end(self, reason: str) -> CallEnded | None:
+        """Close all. Returns the summary of a call that was up."""
+        ended = None
+        if self._up_at is not None:
+            # Counts of a connection that its partner has closed may not be had any more; then the last ones hold.
+            async with asyncio.timeout(STATISTICS_SECONDS):
+                await self.statistics()
+            seconds = time.monotonic() - self._up_at
+            ended = CallEnded(
+                reason=reason,
+                seconds=round(seconds, 3),
+                seconds_to_connect=round(self.seconds_to_connect, 3),
+                path=self.connection.path,
+                codecs=self.connection.codecs,
+                sent=self._sent.summary(self._last.bytes_sent, seconds),
+                received=self._received.meter.summary(self._last.bytes_received, seconds),
+            )
+        await self._pump.stop()
+        await self.connection.close()
+        return ended

@@ -1,0 +1,112 @@
+"""The options of a peer: one home of their defaults and checks, for the command line, the environment and Python."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from peer.candidate_policy import CandidatePolicy
+from peer.errors import UsageError
+from peer.ice_servers import MAX_ICE_SERVERS, IceServer, parse_ice_server
+from signaling.messages import Role, printable
+
+DEFAULT_SIGNALING = "ws://localhost:8080"
+DEFAULT_CONNECT_TIMEOUT = 20.0
+VIDEO_CODECS = ("vp8", "h264")
+
+_SIZE = re.compile(r"(\d{1,5})[xX](\d{1,5})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerOptions:
+    """What a peer is asked to do. Checked when made: raises `UsageError`, one line, naming the option."""
+
+    role: str = "offerer"
+    signaling: str | None = None
+    """The relay's address. None uses the one at `DEFAULT_SIGNALING`, or starts one there."""
+    room: str | None = None
+    token: str | None = None
+
+    video: str = "auto"
+    audio: str = "auto"
+    size: tuple[int, int] | str | None = None
+    fps: float | None = None
+    loop: bool = False
+    video_codec: Literal["vp8", "h264"] | str | None = None
+
+    record: Path | str | None = None
+    overwrite: bool = False
+    display: bool = False
+
+    ice_servers: tuple[str, ...] = ()
+    ice_username: str | None = None
+    ice_credential: str | None = None
+    relay_only: bool = False
+    candidates: str = "all"
+
+    once: bool = False
+    duration: float | None = None
+    """Seconds after the first connection when the peer ends."""
+    connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
+    """Seconds that a connection may take to come up once both descriptions are exchanged."""
+
+    def __post_init__(self) -> None:
+        _one_of("--role", self.role, [role.value for role in Role])
+        _one_of("--candidates", self.candidates, [policy.value for policy in CandidatePolicy])
+        if self.video_codec is not None:
+            _one_of("--video-codec", self.video_codec, VIDEO_CODECS)
+        if self.signaling is not None:
+            _check_url(self.signaling)
+        if isinstance(self.size, str):
+            object.__setattr__(self, "size", parse_size(self.size))
+        for option, value, least in (
+            ("--fps", self.fps, 1.0),
+            ("--duration", self.duration, 0.1),
+            ("--connect-timeout", self.connect_timeout, 1.0),
+        ):
+            if value is not None and not least <= value <= 1e6:
+                raise UsageError(f"{option} {value:g}: must be at least {least:g}")
+        if self.fps is not None and self.fps > 240:
+            raise UsageError(f"--fps {self.fps:g}: more than 240 frames a second can't be sent")
+        if len(self.ice_servers) > MAX_ICE_SERVERS:
+            raise UsageError(f"--ice-server: at most {MAX_ICE_SERVERS} servers")
+        servers = self.parsed_ice_servers()
+        if self.relay_only and servers and not any(server.is_turn for server in servers):
+            raise UsageError("--relay-only needs a TURN server: name one with --ice-server turn:HOST:PORT")
+
+    @property
+    def asked_role(self) -> Role:
+        """The role to ask the relay for; the one it gives may be the other."""
+        return Role(self.role)
+
+    def parsed_ice_servers(self) -> tuple[IceServer, ...]:
+        """The servers named by option."""
+        return tuple(parse_ice_server(url, self.ice_username, self.ice_credential) for url in self.ice_servers)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`WIDTHxHEIGHT` in pixels, both even (4:2:0 chroma) and from 16 to 7680. Raises `UsageError`."""
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"--size {printable(text, 40)}: write WIDTHxHEIGHT, such as 1280x720")
+    width, height = int(match[1]), int(match[2])
+    if not all(16 <= side <= 7680 and side % 2 == 0 for side in (width, height)):
+        raise UsageError(f"--size {width}x{height}: both sides must be even and from 16 to 7680")
+    return width, height
+
+
+def _one_of(option: str, value: str, values: list[str] | tuple[str, ...]) -> None:
+    if value not in values:
+        raise UsageError(f"{option} {printable(str(value), 40)}: must be one of {', '.join(values)}")
+
+
+def _check_url(url: str) -> None:
+    shown = printable(url, 80)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise UsageError(f"--signaling {shown}: {error}; write ws://HOST:PORT") from None
+    if parts.scheme not in ("ws", "wss") or not parts.hostname or port == 0:
+        raise UsageError(f"--signaling {shown}: not a WebSocket address; write ws://HOST:PORT or wss://HOST")

@@ -1,0 +1,77 @@
+"""All that a person reads on the terminal, and the events of `--json`, one a line."""
+
+import json
+import sys
+from typing import TextIO
+
+from peer import events
+from peer.events import PeerEvent
+from signaling.messages import printable
+
+
+class Console:
+    """Writes events: to people as plain lines, to programs as JSON."""
+
+    def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
+        self._as_json = as_json
+        self._out = out or sys.stdout
+
+    def show(self, event: PeerEvent) -> None:
+        """Write one event. What others sent was escaped when it came in, or is here."""
+        line = json.dumps(event.to_json()) if self._as_json else _line(event)
+        if line:
+            print(line, file=self._out, flush=True)  # noqa: T201 this is what the class is for
+
+    def fail(self, message: str) -> None:
+        """Write why the command ends, on one line of standard error."""
+        if not self._as_json:
+            print(f"peer: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _line(event: PeerEvent) -> str:  # noqa: C901, PLR0911 (one line an event)
+    match event:
+        case events.SourceOpened(label, kinds):
+            return f"sending {' and '.join(sorted(kinds, reverse=True))}: {label}"
+        case events.RelayStarted(url):
+            return f"no relay was running, so this process runs one at {url}"
+        case events.Joined(room, role, page):
+            text = f'in room "{room}" as {role}'
+            return f"{text}\n\n    open in a browser on this machine:  {page}\n" if page else text
+        case events.Waiting():
+            return "waiting for a partner"
+        case events.PartnerReady():
+            return "a partner is there; connecting"
+        case events.Connected(seconds, path, codecs):
+            return f"connected after {seconds:.2f} s ({_details(path, codecs)})"
+        case events.CallEnded():
+            return _summary(event)
+        case events.Notice(message):
+            return printable(message, 500)
+        case events.Problem(message):
+            return f"problem: {printable(message, 500)}"
+    return ""
+
+
+def _details(path: str | None, codecs: dict[str, str]) -> str:
+    names = [printable(codecs[kind], 20) for kind in ("video", "audio") if kind in codecs]
+    return ", ".join([*names, f"path {path}"] if path else names)
+
+
+def _summary(ended: events.CallEnded) -> str:
+    return "\n".join(
+        [
+            f"call ended after {ended.seconds:.1f} s: {printable(ended.reason)}",
+            f"    connected in  {ended.seconds_to_connect:.2f} s ({_details(ended.path, ended.codecs)})",
+            f"    sent          {_stream(ended.sent)}",
+            f"    received      {_stream(ended.received)}",
+        ]
+    )
+
+
+def _stream(stream: events.StreamSummary) -> str:
+    parts = []
+    if stream.video_frames:
+        parts.append(f"{stream.video_frames} pictures, {stream.width}x{stream.height}")
+    if stream.audio_frames:
+        parts.append(f"{stream.audio_frames * 0.02:.1f} s of sound")
+    return ", ".join([*parts, f"{stream.kbits_per_second:.0f} kbit/s"]) if parts else "nothing"

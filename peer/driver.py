@@ -1,0 +1,227 @@
+"""Carries out what the negotiation decides: the shell around `peer.negotiation`, and the one place of its timers."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from peer import jsep
+from peer.call import Call
+from peer.connection import Listener
+from peer.errors import ConnectTimeoutError, NegotiationError, PeerError
+from peer.events import CallEnded, Connected, PeerEvent
+from peer.ice_servers import IceServer
+from peer.negotiation import Negotiation
+from peer.sdp import Candidate, Description
+from signaling.messages import ClientMessage, Forward
+
+logger = logging.getLogger(__name__)
+
+TIMED_OUT = "no connection within"
+
+
+class Surroundings(Protocol):
+    """What a driver needs of the peer around it."""
+
+    def make_call(self, listener: Listener) -> Call:
+        """A call that nobody is in yet."""
+
+    async def send(self, message: ClientMessage) -> None:
+        """Hand a message to the relay, or drop it when there is none."""
+
+    async def rejoin(self) -> None:
+        """Join the same room again."""
+
+    def tell(self, event: PeerEvent) -> None:
+        """Say what happened."""
+
+    def call_came_up(self) -> None:
+        """A call is up."""
+
+    def call_ended(self, ended: CallEnded) -> None:
+        """A call that was up is over."""
+
+    def attempt_failed(self, error: PeerError) -> None:
+        """A call did not come up. The next attempt follows by itself."""
+
+    def server_answered(self, server: IceServer, problem: str | None) -> None:
+        """A STUN or TURN server answered (None), or did not."""
+
+
+class Driver:
+    """Feeds events to the negotiation, one at a time, and carries out its actions in their order.
+
+    What takes long (making descriptions, closing) runs beside, and comes back as an event with its generation.
+    """
+
+    def __init__(self, surroundings: Surroundings, connect_timeout: float) -> None:
+        self.negotiation = Negotiation()
+        self.call: Call | None = None
+        self.around = surroundings
+        self._connect_timeout = connect_timeout
+        self._events: asyncio.Queue[jsep.Event | BaseException] = asyncio.Queue()
+        self._timers: dict[jsep.Timer, asyncio.TimerHandle] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._reason = "ended"
+
+    def post(self, event: jsep.Event) -> None:
+        """Let an event be handled, after those posted before."""
+        self._events.put_nowait(event)
+
+    async def run(self) -> None:
+        """Handle events until cancelled. Raises what a job that runs beside died of, which is a defect."""
+        while True:
+            event = await self._events.get()
+            if isinstance(event, BaseException):
+                raise event
+            await self._handle(event)
+
+    async def close(self, reason: str) -> None:
+        """End the call that is running, and all jobs. Call it once `run` has ended."""
+        self._reason = reason
+        await self._handle(jsep.Closed())
+        while self._jobs:
+            await asyncio.gather(*self._jobs)
+
+    async def _handle(self, event: jsep.Event) -> None:
+        before = self.negotiation.state
+        self._note_reason(event)
+        actions = self.negotiation.receive(event)
+        logger.debug("%s: %s -> %s", type(event).__name__, before, self.negotiation.state)
+        for action in actions:
+            await self._carry_out(action)
+        if isinstance(event, jsep.PartnerReady) and self.call is not None and not self.call.was_up:
+            self.call.partner_ready()
+        if isinstance(event, jsep.ConnectionUp) and self.negotiation.state is jsep.State.CONNECTED != before:
+            self._begin_call()
+
+    def _note_reason(self, event: jsep.Event) -> None:
+        match event:
+            case jsep.PartnerLeft():
+                self._reason = "the partner left"
+            case jsep.PartnerReady():
+                self._reason = "the partner came anew"
+            case jsep.ConnectionLost(_, reason) | jsep.DescriptionRejected(_, reason):
+                self._reason = reason
+
+    async def _carry_out(self, action: jsep.Action) -> None:  # noqa: C901 (one line an action)
+        call = self.call
+        match action:
+            case jsep.OpenConnection(generation):
+                self._open(generation)
+            case jsep.CloseConnection():
+                self._close_call()
+            case jsep.MakeOffer(generation) if call:
+                self._run(self._describe(generation, call.connection.make_offer()))
+            case jsep.ApplyOffer(generation, offer) if call:
+                self._run(self._describe(generation, call.connection.make_answer(offer)))
+            case jsep.ApplyAnswer(generation, answer) if call:
+                self._run(self._describe(generation, call.connection.apply_answer(answer)))
+            case jsep.AddCandidate(_, candidate) if call:
+                call.connection.add_candidate(candidate)
+            case jsep.SendDescription(description):
+                await self.around.send(Forward(description.type, description.to_payload()))
+            case jsep.SendCandidate(candidate):
+                await self.around.send(Forward("ice-candidate", candidate.to_payload()))
+            case jsep.StartTimer(timer, seconds):
+                self._start_timer(timer, seconds)
+            case jsep.StopTimer(timer):
+                self._stop_timer(timer)
+            case jsep.Rejoin():
+                await self.around.rejoin()
+            case jsep.ReportFailure(reason):
+                self._report_failure(reason)
+
+    # ---- calls
+
+    def _open(self, generation: int) -> None:
+        self.call = self.around.make_call(_Ear(self, generation))
+        self._run(self._gather(generation, self.call))
+
+    async def _gather(self, generation: int, call: Call) -> None:
+        try:
+            await call.connection.start()
+        except OSError as error:
+            self.post(jsep.DescriptionRejected(generation, f"no network address to offer: {error}"))
+
+    async def _describe(self, generation: int, job: Coroutine[Any, Any, Description | None]) -> None:
+        try:
+            made = await job
+        except NegotiationError as error:
+            self.post(jsep.DescriptionRejected(generation, str(error)))
+        else:
+            if made is not None:
+                self.post(jsep.LocalDescription(generation, made))
+
+    def _begin_call(self) -> None:
+        if self.call is not None:
+            self.call.begin()
+            connection = self.call.connection
+            seconds = round(self.call.seconds_to_connect, 3)
+            self.around.call_came_up()
+            self.around.tell(Connected(seconds, connection.path, connection.codecs))
+
+    def _close_call(self) -> None:
+        if self.call is not None:
+            self._run(self._end(self.call, self._reason))
+            self.call = None
+
+    async def _end(self, call: Call, reason: str) -> None:
+        ended = await call.end(reason)
+        if ended is not None:
+            self.around.call_ended(ended)
+
+    def _report_failure(self, reason: str) -> None:
+        if self.call is None or not self.call.was_up:  # a call that was up tells by its end
+            kind = ConnectTimeoutError if reason.startswith(TIMED_OUT) else NegotiationError
+            self.around.attempt_failed(kind(reason))
+
+    def _run(self, job: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(job)
+        self._jobs.add(task)
+        task.add_done_callback(self._job_ended)
+
+    def _job_ended(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._events.put_nowait(error)
+
+    # ---- timers
+
+    def _start_timer(self, timer: jsep.Timer, seconds: float | None) -> None:
+        self._stop_timer(timer)
+        delay = self._connect_timeout if seconds is None else seconds
+        self._timers[timer] = asyncio.get_running_loop().call_later(delay, self._fire, timer)
+
+    def _stop_timer(self, timer: jsep.Timer) -> None:
+        handle = self._timers.pop(timer, None)
+        if handle is not None:
+            handle.cancel()
+
+    def _fire(self, timer: jsep.Timer) -> None:
+        del self._timers[timer]
+        if timer is jsep.Timer.CONNECT and self.call is not None:
+            reason = f"{TIMED_OUT} {self._connect_timeout:g} s: {self.call.connection.tried.describe()}"
+            self.post(jsep.ConnectionLost(self.negotiation.generation, reason))
+        else:
+            self.post(jsep.TimerFired(timer))
+
+
+class _Ear:
+    """Turns what a connection tells into events of its generation."""
+
+    def __init__(self, driver: Driver, generation: int) -> None:
+        self._driver = driver
+        self._generation = generation
+
+    def on_candidate(self, candidate: Candidate) -> None:
+        self._driver.post(jsep.LocalCandidate(self._generation, candidate))
+
+    def on_server(self, server: IceServer, problem: str | None) -> None:
+        self._driver.around.server_answered(server, problem)
+
+    def on_up(self) -> None:
+        self._driver.post(jsep.ConnectionUp(self._generation))
+
+    def on_lost(self, reason: str) -> None:
+        self._driver.post(jsep.ConnectionLost(self._generation, reason))

@@ -1,0 +1,313 @@
+"""The public object: a peer that waits in a room, is in a call with whoever comes, and waits again."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode, urlsplit
+
+from peer import events, jsep
+from peer.call import Call
+from peer.candidate_policy import CandidatePolicy
+from peer.config import DEFAULT_SIGNALING, PeerOptions
+from peer.connection import ConnectionOptions, Listener
+from peer.driver import Driver
+from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError
+from peer.events import CallEnded, PeerEvent
+from peer.ice_servers import IceServer, parse_relay_servers
+from peer.local_relay import LocalRelay
+from peer.media.frames import FrameSink, FrameStream
+from peer.media.opening import open_sinks, open_sources
+from peer.media.source import SourceRequest
+from peer.sdp import parse_candidate, parse_description
+from peer.stats import Snapshot
+from signaling import messages
+from signaling.client import Disconnected, Reconnected, SignalingClient, SignalingConnectError
+from signaling.messages import printable
+
+if TYPE_CHECKING:
+    import av
+
+    from peer.media.sink import Sink
+    from peer.media.source import Source
+
+logger = logging.getLogger(__name__)
+
+JOIN_AGAIN_SECONDS = 3.0
+"""How long to wait when the relay is back, but still has our old place."""
+
+
+class Peer:
+    """A WebRTC peer. Its options are those of `PeerOptions`, by name::
+
+        async with Peer(role="answerer", room="lab", video="camera") as peer:
+            async for frame in peer.video_frames():
+                picture = frame.to_ndarray(format="bgr24")
+
+    Entering opens the sources and joins the room, and raises `PeerError` when that can't be done; leaving ends the
+    call. `on_event` hears all that happens; `sinks` get the partner's frames.
+    """
+
+    def __init__(
+        self,
+        options: PeerOptions | None = None,
+        /,
+        *,
+        sinks: "Sequence[Sink]" = (),
+        on_event: Callable[[PeerEvent], None] = lambda event: None,
+        **named: Any,
+    ) -> None:
+        self.options = options or PeerOptions(**named)
+        self.tell = on_event
+        self.calls = 0
+        """How many calls came up."""
+        self._frames = FrameSink()
+        self._sinks: list[Sink] = [self._frames, *sinks]
+        self._sources: list[Source] = []
+        self._driver = Driver(self, self.options.connect_timeout)
+        self._signaling: SignalingClient | None = None
+        self._page: str | None = None
+        self._room: str | None = None
+        self._admitted = False
+        self._relay_servers: tuple[IceServer, ...] = ()
+        self._told: set[str] = set()
+        self._ended: asyncio.Future[None] | None = None
+        self._stack = contextlib.AsyncExitStack()
+
+    # ---- for programs
+
+    def video_frames(self, limit: int = 1) -> "FrameStream[av.VideoFrame]":
+        """The partner's pictures, across calls: by default always the newest; a larger limit queues that many."""
+        return self._frames.video_frames(limit)
+
+    def audio_frames(self, limit: int = 50) -> "FrameStream[av.AudioFrame]":
+        """The partner's sound, across calls: s16, 20 ms a frame; at most `limit` wait for a slow reader."""
+        return self._frames.audio_frames(limit)
+
+    async def statistics(self) -> Snapshot | None:
+        """Totals of the running call; None without one."""
+        call = self._driver.call
+        return await call.statistics() if call is not None and call.was_up else None
+
+    async def wait(self) -> None:
+        """Return when the peer has ended by `once` or `duration`. Raises `PeerError` when it failed."""
+        if self._ended is None:
+            raise RuntimeError("the peer was not entered: use `async with Peer(...) as peer`")
+        await asyncio.shield(self._ended)
+
+    # ---- life
+
+    async def __aenter__(self) -> Self:
+        self._ended = asyncio.get_running_loop().create_future()
+        try:
+            await self._open_media()
+            await self._join()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._stack.push_async_callback(self._stop, asyncio.create_task(self._run(), name="peer"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+        elif self._ended is not None and not self._ended.cancelled():
+            self._ended.exception()  # whoever did not wait for it does not want to know
+
+    async def _open_media(self) -> None:
+        options = self.options
+        size = options.size if isinstance(options.size, tuple) else None
+        request = SourceRequest(options.video, options.audio, size, options.fps, options.loop)
+        for sink in open_sinks(
+            record=options.record, overwrite=options.overwrite, display=options.display, notify=self._notify
+        ):
+            self._sinks.append(sink)
+        for sink in self._sinks:
+            self._stack.push_async_callback(sink.close)
+        self._sources = await open_sources(request, self._notify)
+        for source in self._sources:
+            self._stack.push_async_callback(source.close)
+            self.tell(events.SourceOpened(source.label, sorted(source.kinds)))
+
+    async def _join(self) -> None:
+        url = self.options.signaling or DEFAULT_SIGNALING
+        try:
+            self._signaling = await self._connect(url)
+        except SignalingConnectError as error:
+            if self.options.signaling is not None or not error.nothing_listens:
+                raise SignalingError(str(error)) from error
+            await self._stack.enter_async_context(LocalRelay(url))
+            self.tell(events.RelayStarted(url))
+            self._signaling = await self._connect(url)
+        self._page = _page_address(url) if self.options.signaling is None else None
+
+    async def _connect(self, url: str) -> SignalingClient:
+        options = self.options
+        client = SignalingClient(url, role=options.asked_role, room=options.room, token=options.token)
+        return await self._stack.enter_async_context(client)
+
+    async def _run(self) -> None:
+        """Until cancelled: what the relay says, and what follows from it."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._driver.run(), name="driver")
+                group.create_task(self._listen(), name="signaling")
+        except* PeerError as failures:
+            self._end(failures.exceptions[0])
+        except* Exception as failures:  # noqa: BLE001 a defect: `wait` raises it
+            self._end(failures.exceptions[0])
+
+    async def _stop(self, run: asyncio.Task[None]) -> None:
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        if self._signaling is not None:
+            await self._signaling.send(messages.Leave())
+        await self._driver.close("ended here")
+
+    def _end(self, error: BaseException | None = None) -> None:
+        if self._ended is None or self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+
+    # ---- the relay
+
+    async def _listen(self) -> None:
+        if self._signaling is None:
+            raise RuntimeError("not connected to a relay")
+        async for message in self._signaling:
+            await self._on_message(message)
+        raise SignalingError("the relay closed the connection")
+
+    async def _on_message(self, message: object) -> None:
+        match message:
+            case messages.Joined():
+                self._on_joined(message)
+            case messages.Ready():
+                self.tell(events.PartnerReady(self._driver.negotiation.role))
+                self._driver.post(jsep.PartnerReady())
+            case messages.PeerDisconnected():
+                self._driver.post(jsep.PartnerLeft())
+                self.tell(events.Waiting())
+            case messages.Forward(kind, payload):
+                self._on_forward(kind, payload)
+            case messages.Error():
+                await self._on_error(message)
+            case Disconnected(reason, _):
+                self._admitted = False
+                self._driver.post(jsep.SignalingLost())
+                self.tell(events.Problem(f"{reason}; trying to reach it again"))
+            case Reconnected():
+                self.tell(events.Notice("the relay is back"))
+
+    def _on_joined(self, joined: messages.Joined) -> None:
+        first = self._room is None
+        self._room, self._admitted = joined.room, True
+        if joined.ice_servers:
+            servers, problems = parse_relay_servers(joined.ice_servers)
+            self._relay_servers = tuple(servers)
+            for problem in problems:
+                self._tell_once(problem)
+        page = None
+        if self._page is not None:
+            query = {"role": joined.role.other.value}
+            query |= {"room": self.options.room} if self.options.room else {}
+            page = f"{self._page}?{urlencode(query)}&start"
+        if first:
+            self.tell(events.Joined(printable(joined.room), joined.role, page))
+            self.tell(events.Waiting())
+        self._driver.post(jsep.Admitted(joined.role))
+
+    def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
+        try:
+            if kind == "ice-candidate":
+                self._driver.post(jsep.RemoteCandidate(parse_candidate(payload)))
+            else:
+                self._driver.post(jsep.RemoteDescription(parse_description(kind, payload)))
+        except NegotiationError as error:
+            if kind == "ice-candidate":
+                logger.debug("%s", error)
+            else:
+                self.attempt_failed(error)
+
+    async def _on_error(self, error: messages.Error) -> None:
+        said = f"the relay says: {printable(error.message)}"
+        if self._admitted:
+            self._tell_once(said)
+        elif self._room is None:
+            raise NotAdmittedError(f"{said}; choose another --room, or none")
+        else:
+            self._tell_once(said)
+            await asyncio.sleep(JOIN_AGAIN_SECONDS)
+            await self.rejoin()
+
+    # ---- what the driver asks for
+
+    def make_call(self, listener: Listener) -> Call:
+        """A call with new tracks from every source."""
+        options = self.options
+        connection = ConnectionOptions(
+            ice_servers=options.parsed_ice_servers() or self._relay_servers,
+            relay_only=options.relay_only,
+            candidates=CandidatePolicy(options.candidates),
+            video_codec=options.video_codec,
+        )
+        tracks = [track for source in self._sources for track in source.open_tracks()]
+        return Call(connection, tracks, self._sinks, listener, self._notify)
+
+    async def send(self, message: messages.ClientMessage) -> None:
+        """Hand a message to the relay; without one it is dropped, and the negotiation sees to it when it is back."""
+        if self._signaling is not None:
+            await self._signaling.send(message)
+
+    async def rejoin(self) -> None:
+        """Take a place in the same room anew."""
+        self._admitted = False
+        role = self._driver.negotiation.role
+        await self.send(messages.Join(role, self._room, self.options.token))
+
+    def call_came_up(self) -> None:
+        """Count it, and start the clock of `duration` with the first."""
+        self.calls += 1
+        if self.calls == 1 and self.options.duration is not None:
+            timer = asyncio.get_running_loop().call_later(self.options.duration, self._end)
+            self._stack.callback(timer.cancel)
+
+    def call_ended(self, ended: CallEnded) -> None:
+        """A call that was up is over: with `once`, so is the peer."""
+        self.tell(ended)
+        if self.options.once:
+            self._end()
+
+    def attempt_failed(self, error: PeerError) -> None:
+        """With `once`, the peer's only attempt."""
+        if self.options.once:
+            self._end(error)
+        else:
+            self.tell(events.Problem(str(error)))
+
+    def server_answered(self, server: IceServer, problem: str | None) -> None:
+        """Say once that a server can't be used."""
+        if problem is not None:
+            self._tell_once(f"ICE server {server.url}: {printable(problem)}; going on without it")
+
+    def _tell_once(self, problem: str) -> None:
+        if problem not in self._told and len(self._told) < 1000:
+            self._told.add(problem)
+            self.tell(events.Problem(problem))
+
+    def _notify(self, text: str) -> None:
+        self.tell(events.Notice(text))
+
+
+def _page_address(url: str) -> str:
+    """The bundled relay serves its page where it listens."""
+    parts = urlsplit(url)
+    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}/"
