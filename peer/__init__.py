@@ -4,7 +4,7 @@
         async for frame in peer.video_frames():
             picture = frame.to_ndarray(format="bgr24")
 
-`Peer` is loaded when it is first asked for: it brings aiortc and av with it, which commands like `peer --help` need not.
+`Peer` is loaded when it is first asked for: it brings aiortc and av with it; `peer --help` does without.
 """
 
 from typing import TYPE_CHECKING, Any

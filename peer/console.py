@@ -20,7 +20,7 @@ class Console:
         """Write one event. What others sent was escaped when it came in, or is here."""
         line = json.dumps(event.to_json()) if self._as_json else _line(event)
         if line:
-            print(line, file=self._out, flush=True)  # noqa: T201 this is what the class is for
+            print(line, file=self._out, flush=True)
 
     def fail(self, message: str) -> None:
         """Write why the command ends, on one line of standard error."""
@@ -28,7 +28,7 @@ class Console:
             print(f"peer: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _line(event: PeerEvent) -> str:  # noqa: C901, PLR0911 (one line an event)
+def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
     match event:
         case events.SourceOpened(label, kinds):
             return f"sending {' and '.join(sorted(kinds, reverse=True))}: {label}"
