@@ -108,12 +108,12 @@ def _check(path: Path, overwrite: bool) -> None:
         raise MediaError(f"can't record to {path}: it is a directory; give the name of a file")
     if path.exists() and not overwrite:
         raise MediaError(f"can't record to {path}: it exists; choose another name, or allow overwriting")
+    if not path.parent.exists():
+        raise MediaError(f"can't record to {path}: there is no directory {path.parent}; create it first")
     try:
         if path.exists():
             path.open("r+b").close()
         tempfile.TemporaryFile(dir=path.parent).close()
-    except FileNotFoundError as error:
-        raise MediaError(f"can't record to {path}: there is no directory {path.parent}; create it first") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise MediaError(f"can't record to {path}: {reason}; choose a place that you may write to") from error
