@@ -9,7 +9,7 @@ from peer import jsep
 from peer.call import Call
 from peer.connection import Listener
 from peer.errors import ConnectTimeoutError, NegotiationError, PeerError
-from peer.events import CallEnded, Connected, PeerEvent
+from peer.events import CallEnded, Connected, PeerEvent, Waiting
 from peer.ice_servers import IceServer
 from peer.negotiation import Negotiation
 from peer.sdp import Candidate, Description
@@ -63,6 +63,8 @@ class Driver:
         self._timers: dict[jsep.Timer, asyncio.TimerHandle] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._reason = "ended"
+        self._ending = 0
+        """How many calls that were up are being closed: their summaries come before the next news."""
 
     def post(self, event: jsep.Event) -> None:
         """Let an event be handled, after those posted before."""
@@ -90,6 +92,8 @@ class Driver:
         logger.debug("%s: %s -> %s", type(event).__name__, before, self.negotiation.state)
         for action in actions:
             await self._carry_out(action)
+        if self.negotiation.state is jsep.State.WAITING != before and not self._ending:
+            self.around.tell(Waiting())
         if isinstance(event, jsep.PartnerReady) and self.call is not None and not self.call.was_up:
             self.call.partner_ready()
         if isinstance(event, jsep.ConnectionUp) and self.negotiation.state is jsep.State.CONNECTED != before:
@@ -163,13 +167,18 @@ class Driver:
 
     def _close_call(self) -> None:
         if self.call is not None:
+            self._ending += self.call.was_up
             self._run(self._end(self.call, self._reason))
             self.call = None
 
     async def _end(self, call: Call, reason: str) -> None:
         ended = await call.end(reason)
-        if ended is not None:
-            self.around.call_ended(ended)
+        if ended is None:
+            return
+        self._ending -= 1
+        self.around.call_ended(ended)
+        if self.negotiation.state is jsep.State.WAITING:
+            self.around.tell(Waiting())
 
     def _report_failure(self, reason: str) -> None:
         if self.call is None or not self.call.was_up:  # a call that was up tells by its end

@@ -195,7 +195,6 @@ class Peer:
                 self._driver.post(jsep.PartnerReady())
             case messages.PeerDisconnected():
                 self._driver.post(jsep.PartnerLeft())
-                self.tell(events.Waiting())
             case messages.Forward(kind, payload):
                 self._on_forward(kind, payload)
             case messages.Error():
@@ -222,7 +221,6 @@ class Peer:
             page = f"{self._page}?{urlencode(query)}&start"
         if first:
             self.tell(events.Joined(printable(joined.room), joined.role, page))
-            self.tell(events.Waiting())
         self._driver.post(jsep.Admitted(joined.role))
 
     def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
