@@ -240,3 +240,8 @@ def selected_pair(pc: RTCPeerConnection) -> tuple[aioice.Candidate, aioice.Candi
     """The local and the remote candidate that media goes between: `aioice.Connection._nominated`."""
     pair = ice_connection(pc)._nominated.get(1)  # noqa: SLF001
     return None if pair is None else (pair.local_candidate, pair.remote_candidate)
+
+
+def host_addresses() -> frozenset[str]:
+    """The addresses that host candidates would have now: the undocumented `aioice.ice.get_host_addresses`."""
+    return frozenset(aioice.ice.get_host_addresses(use_ipv4=True, use_ipv6=True))

@@ -208,6 +208,12 @@ class Connection:
         return None if pair is None else f"{pair[0].type}-{pair[1].type}"
 
     @property
+    def local_host(self) -> str | None:
+        """The address of this machine that media goes from, when that is known: not behind a TURN server."""
+        pair = selected_pair(self._pc)
+        return pair[0].host if pair is not None and pair[0].type == "host" else None
+
+    @property
     def tried(self) -> Tried:
         """What there was to connect with so far."""
         local = [candidate.type for candidate in self._ice.iceGatherer.getLocalCandidates()]

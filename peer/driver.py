@@ -105,6 +105,8 @@ class Driver:
                 self._reason = "the partner left"
             case jsep.PartnerReady():
                 self._reason = "the partner came anew"
+            case jsep.NetworkChanged(cut=True):
+                self._reason = "this machine's network address changed"
             case jsep.ConnectionLost(_, reason) | jsep.DescriptionRejected(_, reason):
                 self._reason = reason
 

@@ -113,6 +113,9 @@ class ConnectionLost:
 class NetworkChanged:
     """The machine's addresses changed: what was gathered before is worth nothing now."""
 
+    cut: bool = False
+    """Whether the running call used an address that is gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:

@@ -133,8 +133,8 @@ class Negotiation:
                 self._fail(reason)
             case ConnectionUp():
                 self._on_connection_up()
-            case NetworkChanged():
-                self._on_network_changed()
+            case NetworkChanged(cut):
+                self._on_network_changed(cut=cut)
             case TimerFired(timer):
                 self._on_timer(timer)
             case Closed():
@@ -381,15 +381,17 @@ class Negotiation:
         self._forget_partner()
         self._renew_connection()
 
-    def _on_network_changed(self) -> None:
-        """Gather anew. A running call shows by itself whether it survives."""
-        if self.state is State.JOINING or self.state in IN_CALL:
+    def _on_network_changed(self, *, cut: bool) -> None:
+        """Gather anew. A running call goes on, unless it went by an address that is gone."""
+        if self.state is State.JOINING or (self.state in IN_CALL and not cut):
             return
         self._used = True
         if self.state is State.WAITING:
             self._restart()
         elif self.role is Role.OFFERER:
             self._begin()
+        elif self.state in IN_CALL:
+            self._rejoin()  # The partner does not know yet, and only it can offer.
 
     def _on_timer(self, timer: Timer) -> None:
         match timer, self.state:
@@ -398,10 +400,14 @@ class Negotiation:
             case Timer.RETRY, State.EXPECTING if self._postponed is not None:
                 self._accept(self._postponed)
             case Timer.RETRY, State.EXPECTING:
-                self.state = State.JOINING
-                self._do(Rejoin())
+                self._rejoin()
             case Timer.RETRY, State.OFFERING | State.WAITING:
                 self._restart()
+
+    def _rejoin(self) -> None:
+        self._stop_timers()
+        self.state = State.JOINING
+        self._do(Rejoin())
 
     def _on_closed(self) -> None:
         self._stop_timers()

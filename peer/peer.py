@@ -21,6 +21,7 @@ from peer.local_relay import LocalRelay
 from peer.media.frames import FrameSink, FrameStream
 from peer.media.opening import open_sinks, open_sources
 from peer.media.source import SourceRequest
+from peer.network import watch_addresses
 from peer.sdp import parse_candidate, parse_description
 from peer.stats import Snapshot
 from signaling import messages
@@ -157,6 +158,7 @@ class Peer:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._driver.run(), name="driver")
                 group.create_task(self._listen(), name="signaling")
+                group.create_task(watch_addresses(self._on_addresses), name="addresses")
         except* PeerError as failures:
             self._end(failures.exceptions[0])
         except* Exception as failures:  # noqa: BLE001 a defect: `wait` raises it
@@ -168,6 +170,11 @@ class Peer:
         if self._signaling is not None:
             await self._signaling.send(messages.Leave())
         await self._driver.close("ended here")
+
+    def _on_addresses(self, addresses: frozenset[str]) -> None:
+        call = self._driver.call
+        host = call.connection.local_host if call is not None else None
+        self._driver.post(jsep.NetworkChanged(cut=host is not None and host not in addresses))
 
     def _end(self, error: BaseException | None = None) -> None:
         if self._ended is None or self._ended.done():
