@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
+
+import pytest
+from wire import Client, client_of
+
+from signaling.config import RelayConfig
+from signaling.relay import Relay
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    """A relay with the defaults, on a free port."""
+    async with Relay(RelayConfig(port=0)) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def start_relay() -> AsyncIterator[Callable[..., Any]]:
+    """Start relays with other limits than the defaults."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**config: Any) -> Relay:
+            return await stack.enter_async_context(Relay(RelayConfig(**{"port": 0, **config})))
+
+        yield start
+
+
+@pytest.fixture
+async def client(relay: Relay) -> AsyncIterator[Callable[..., Any]]:
+    """Make clients of `relay`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(path: str = "/", **options: Any) -> Client:
+            return await stack.enter_async_context(client_of(relay.url + path, **options))
+
+        yield make
