@@ -2,7 +2,7 @@
 
 import enum
 
-from tests.network.namespaces import Interface, Namespace
+from tests.network.namespaces import Interface, Link, Namespace
 
 
 class Nat(enum.Enum):
@@ -42,27 +42,24 @@ def translate(router: Namespace, outside: Interface, nat: Nat) -> None:
     )
 
 
-def allow_only(host: Namespace, interface: Interface, *services: str) -> None:
-    """Let in from `interface` only these services, each as nftables says it: "udp dport 3478", "tcp dport 443".
+def allow_only(link: Link, server: Interface, protocol: str, port: int) -> None:
+    """Let nothing over the link but one service, "udp" or "tcp" and its port, of the end `server`.
 
-    All else that arrives there, for `host` itself or to be forwarded, is dropped in silence.
+    All else is dropped, in both directions, unseen by its sender: to a program, a firewall on its own output would
+    be an error.
     """
-    accepted = "\n".join(f'iifname "{interface.name}" {service} accept;' for service in services)
-    host.nft(
-        f"""
-        table inet only_{interface.name} {{
-            chain arriving {{
-                type filter hook input priority 10;
-                ct state established,related accept;
-                icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept;
-                {accepted}
-                iifname "{interface.name}" drop;
+    client = link.a if server == link.b else link.b
+    for end, direction in ((server, "dport"), (client, "sport")):
+        end.namespace.nft(
+            f"""
+            table netdev only_{end.name} {{
+                chain arriving {{
+                    type filter hook ingress device {end.name} priority 1;
+                    ether type arp accept;
+                    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept;
+                    {protocol} {direction} {port} accept;
+                    drop;
+                }}
             }}
-            chain passing {{
-                type filter hook forward priority 10;
-                ct state established,related accept;
-                iifname "{interface.name}" drop;
-            }}
-        }}
-        """
-    )
+            """
+        )

@@ -152,7 +152,7 @@ def test_nat_maps_ports_as_its_kind_does_and_lets_nothing_in(network: Network, n
 def test_firewall_lets_in_only_what_is_allowed(network: Network) -> None:
     alice, bob = network.namespace("alice"), network.namespace("bob")
     link = network.link(alice, bob, [f"{V4[0]}/24"], [f"{V4[1]}/24"])
-    allow_only(bob, link.b, "udp dport 7")
+    allow_only(link, link.b, "udp", 7)
     assert not reaches(alice, bob, V4[1])
     with bob.entered():
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
