@@ -11,6 +11,8 @@ from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from signaling.relay import Relay
+
 PATIENCE = 20
 """Seconds until a message that doesn't come fails the test."""
 
@@ -171,3 +173,18 @@ class BareSocket:
             except ConnectionResetError:
                 pass
         return data
+
+
+async def fetch(address: tuple[str, int], path: str, *, method: str = "GET", head: str = "") -> tuple[str, bytes]:
+    """Ask for something over HTTP. Returns the head and the body of the answer."""
+    async with BareSocket.open(address) as bare:
+        bare.writer.write(f"{method} {path} HTTP/1.1\r\nHost: relay\r\n{head}\r\n".encode())
+        answer, _, body = (await bare.read_to_end()).partition(b"\r\n\r\n")
+        return answer.decode(), body
+
+
+async def until_clients(relay: Relay, wanted: int) -> None:
+    """Ask the relay for its health until it has so many clients."""
+    async with asyncio.timeout(PATIENCE):
+        while json.loads((await fetch(relay.address, "/healthz"))[1])["clients"] != wanted:
+            pass
