@@ -1,20 +1,11 @@
-"""The seam: the only module that touches what aiortc and aioice keep private.
-
-Each touch names its upstream symbol and the reason. `tests/peer/test_aiortc_seam.py` fails, naming the symbol, when
-one is gone; pyproject.toml holds both libraries to the minor version that was tested. Only connections made inside
-`ours()` are changed: a program that uses aiortc itself, beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in
-the environment nothing is changed at all.
-"""
+"""Gathering ahead and trickle, and every STUN and TURN server: aioice's agent with these changed."""
 
 import asyncio
 import contextlib
-import contextvars
 import functools
-import logging
-import os
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aioice
@@ -23,28 +14,12 @@ import aioice.stun
 import aiortc.rtcicetransport
 from aiortc import RTCPeerConnection
 
+from peer._aiortc.scope import is_ours
 from peer.ice_servers import IceServer
-
-logger = logging.getLogger(__name__)
-
-STOCK = os.environ.get("PEER_STOCK_AIORTC", "") not in ("", "0")
-"""Whether aiortc is left untouched."""
 
 NEXT_SERVER_AFTER_SECONDS = 0.5
 """How long a STUN or TURN server may be silent before the next one is asked too (in the manner of RFC 8305)."""
 SERVER_TIMEOUT_SECONDS = 10.0
-
-_is_ours: contextvars.ContextVar[bool] = contextvars.ContextVar("peer_connection_is_ours", default=False)
-
-
-@contextlib.contextmanager
-def ours() -> Iterator[None]:
-    """Transports that aiortc makes inside this context are ours."""
-    token = _is_ours.set(not STOCK)
-    try:
-        yield
-    finally:
-        _is_ours.reset(token)
 
 
 class TrickleConnection(aioice.Connection):
@@ -222,7 +197,7 @@ async def _resolve(host: str, port: int) -> str:
 
 
 def _make_connection(*args: Any, **kwargs: Any) -> aioice.Connection:
-    return TrickleConnection(*args, **kwargs) if _is_ours.get() else aioice.Connection(*args, **kwargs)
+    return TrickleConnection(*args, **kwargs) if is_ours() else aioice.Connection(*args, **kwargs)
 
 
 # aiortc.rtcicetransport.Connection: the name by which RTCIceGatherer makes its agent.

@@ -1,0 +1,12 @@
+"""The seam: the only package that touches what aiortc and aioice keep private.
+
+One module for each thing that it changes; each names the upstream symbols that it touches, and why.
+`tests/peer/test_aiortc_seam.py` fails, naming the symbol, when one is gone; pyproject.toml holds both libraries to the
+minor version that was tested. Only connections made inside `ours()` are changed: a program that uses aiortc itself,
+beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment nothing is changed at all.
+"""
+
+from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, selected_pair
+from peer._aiortc.scope import STOCK, ours
+
+__all__ = ["STOCK", "TrickleConnection", "host_addresses", "ice_connection", "ours", "selected_pair"]
