@@ -1,0 +1,103 @@
+"""Real browsers for tests: separate processes of Chromium with a made-up camera, a relay, and the page."""
+
+import http.server
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
+
+from signaling.config import RelayConfig
+from signaling.relay import Relay
+from tests.browser.callpage import CallPage
+
+CHROMIUM = "/usr/bin/chromium"
+ALWAYS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+FAKE_DEVICES = "--use-fake-device-for-media-stream"
+ALLOW_DEVICES = "--use-fake-ui-for-media-stream"
+AUTOPLAY = "--autoplay-policy=no-user-gesture-required"
+USUAL = (FAKE_DEVICES, ALLOW_DEVICES, AUTOPLAY)
+
+PAGE_DIRECTORY = Path(str(files("signaling") / "page"))
+PAGE_FILE = PAGE_DIRECTORY.joinpath("index.html").as_uri()
+"""The page as one opens it with a double click."""
+
+LaunchChromium = Callable[..., Awaitable[Browser]]
+OpenCallPage = Callable[..., Awaitable[CallPage]]
+
+
+@pytest.fixture
+async def playwright() -> AsyncIterator[Playwright]:
+    """Playwright's driver."""
+    async with async_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture
+async def chromium(playwright: Playwright) -> AsyncIterator[LaunchChromium]:
+    """`await chromium()` starts one more Chromium, a process of its own.
+
+    `flags` take the place of the usual ones: a made-up camera and microphone that may be used without a
+    question, and sound without a click.
+    """
+    browsers: list[Browser] = []
+
+    async def launch(*, flags: tuple[str, ...] = USUAL) -> Browser:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=[*ALWAYS, *flags])
+        browsers.append(browser)
+        return browser
+
+    yield launch
+    for browser in browsers:
+        await browser.close()
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    """A relay on a free port, with the page at `relay.page_url`."""
+    async with Relay(RelayConfig(port=0)) as relay:
+        yield relay
+
+
+@pytest.fixture
+async def call_page(chromium: LaunchChromium) -> AsyncIterator[OpenCallPage]:
+    """`await call_page(url, role="answerer", room="lab", start=True)` opens the page with these parameters.
+
+    Without `context` each page is in a browser of its own. A test fails in the end when a page had an uncaught
+    exception or broke its Content-Security-Policy.
+    """
+    pages: list[CallPage] = []
+
+    async def open_page(
+        url: str, *, context: BrowserContext | None = None, start: bool = False, **parameters: str
+    ) -> CallPage:
+        if context is None:
+            context = await (await chromium()).new_context()
+        page = await CallPage.in_context(context)
+        pages.append(page)
+        return await page.open(url, start=start, **parameters)
+
+    yield open_page
+    assert [problem for page in pages for problem in page.problems] == []
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Requests are no news."""
+
+
+@pytest.fixture
+def static_site() -> Iterator[str]:
+    """The page's address on a plain web server that is no relay."""
+    handler = partial(_QuietHandler, directory=str(PAGE_DIRECTORY))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/index.html"
+        finally:
+            server.shutdown()
+            thread.join()
