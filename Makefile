@@ -1,12 +1,14 @@
-# `make run` and `make test` are the README's two commands: each sets up all that it needs.
+# `make run` and `make test` are the README's two commands: each sets up all that it needs, once.
+# Options of the command: make run ARGS="--role answerer". Another Python: make run PYTHON=python3.12
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: run test lint clean
 
 run: $(VENV)/.run
-	@$(BIN)/peer
+	@$(BIN)/python -m peer $(ARGS)
 
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest
@@ -16,17 +18,25 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+$(VENV)/.run: pyproject.toml $(BIN)/python
+	@echo "Setting up $(VENV): this takes a moment, once."
+	@$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml tests/install-programs.sh | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+$(VENV)/.test: pyproject.toml tests/install-programs.sh $(BIN)/python
+	@echo "Setting up $(VENV) and the programs that the tests drive: this takes a moment, once."
+	@$(PIP) install --editable '.[test]'
 	sh tests/install-programs.sh
 	@touch $@ $(VENV)/.run
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "This needs Python 3.11 or newer, and $(PYTHON) is not: name another, such as make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	    exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "$(PYTHON) can't make virtual environments here: on Debian or Ubuntu, apt install python3-venv" >&2; \
+	    exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
