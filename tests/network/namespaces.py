@@ -15,6 +15,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -131,7 +132,7 @@ class Namespace:
         self.label = label
         self.name = f"{PREFIX}.{os.getpid()}.{_start_time(os.getpid())}.{next(_numbers)}.{label}"
         self.interfaces: list[Interface] = []
-        self._hosts = {"localhost": ["127.0.0.1", "::1"]}
+        self._hosts = {"localhost": ["127.0.0.1", "::1"], socket.gethostname(): ["127.0.1.1"]}  # as Debian has it
         run("ip", "netns", "add", self.name)
         self.ip("link", "set", "lo", "up")
         self.sysctl("net.ipv6.conf.all.accept_dad", 0)

@@ -198,5 +198,5 @@ def test_what_keeps_it_from_coming_up_is_said(
 ) -> None:
     host = network.namespace("host")
     monkeypatch.setattr(Coturn, "patience", 0.5)
-    with pytest.raises(HarnessError, match="turnserver did not come up .*_ask_udp.*unreachable"):
+    with pytest.raises(HarnessError, match=r"turnserver did not come up .*_ask_udp.*unreachable"):
         Coturn(tmp_path, "10.9.9.9", namespace=host).__enter__()
