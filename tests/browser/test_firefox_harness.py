@@ -116,7 +116,7 @@ def test_in_a_namespace_it_speaks_to_no_one(tmp_path: Path) -> None:
             assert firefox.run("return document.title") == "still"
             firefox.run("return new Promise(done => setTimeout(done, 3000))")  # what it does when it settles
             assert spoken(tap) == []
-            firefox.run("return fetch('http://10.1.0.254:9/').catch(String)")
+            firefox.run("return fetch('http://10.1.0.254:8080/').catch(String)")
             assert spoken(tap) != []  # the tap taps
 
 
