@@ -37,7 +37,7 @@ def even(value: float) -> int:
     return max(2, 2 * round(value / 2))
 
 
-def fitted(width: int, height: int, limit: tuple[int, int]) -> tuple[int, int]:
+def fitted(width: float, height: float, limit: tuple[int, int]) -> tuple[int, int]:
     """The largest even size of this shape that fits into `limit`, never larger than the picture itself."""
     scale = min(1.0, limit[0] / width, limit[1] / height)
     return min(even(width * scale), limit[0] & ~1), min(even(height * scale), limit[1] & ~1)

@@ -113,7 +113,7 @@ def make_file(
         if video:
             drawn = TestPicture(*(side & ~1 for side in size or ()))
             for number in range(round(seconds * fps)):
-                frame = drawn.draw(number, float(number / fps)).reformat(*size or (), pixels)
+                frame = drawn.draw(number, float(number / fps), now=0xFFFFFF / 1000).reformat(*size or (), pixels)
                 frame.time_base = 1 / Fraction(fps)
                 frame.pts = number + round(first * fps)
                 file.mux(video.encode(frame))

@@ -1,0 +1,154 @@
+"""Between a thread that decodes a file and the tracks that play it: a little stock of frames, and one clock for all."""
+
+import asyncio
+import contextlib
+import dataclasses
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import av
+
+from peer.media.sound import Samples
+
+LEAD = 0.3  # seconds of each kind to keep ready
+MOST_BYTES = 48 << 20  # and at most so much, where a kind is rare and all the other has to be kept until it comes
+SLACK = 0.1  # seconds that a frame may be late
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A picture, or 20 ms of sound, and when it is played: in seconds from the beginning of the file."""
+
+    time: float
+    content: av.VideoFrame | Samples
+    duration: float = 0.0  # seconds
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        if isinstance(self.content, av.VideoFrame):
+            return sum(plane.buffer_size for plane in self.content.planes)
+        return self.content.nbytes
+
+
+class PlayedOut(Exception):  # noqa: N818 not an error: the file is at its end, or the track was stopped
+    """There are no more frames."""
+
+
+class Playout:
+    """The stock and the clock of one call's tracks.
+
+    The clock starts with the first frame that is asked for. When the stock is empty and the next frame comes too late,
+    because a disk or a network was slow, the clock is set back for all kinds, so they stay in sync. When it is the
+    caller who is late, frames are dropped.
+    """
+
+    def __init__(self, kinds: Iterable[str], loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._changed = threading.Condition()
+        self._stock: dict[str, deque[Ready]] = {kind: deque() for kind in kinds}  # of the kinds still listened to
+        self._bytes = 0
+        self._ended = False
+        self._arrived = {kind: asyncio.Event() for kind in self._stock}
+        self._origin: float | None = None  # when time 0 is played, on the monotonic clock; set with the first frame
+        self._set_back = 0.0
+
+    # The decoder's side, in its thread.
+
+    def put(self, kind: str, ready: Ready) -> None:
+        """Add a frame, after waiting until there is room. Frames of a kind that nobody listens to are dropped."""
+        with self._changed:
+            while not self._has_room(kind):
+                if not self._drop_overdue(kind):
+                    self._changed.wait(timeout=LEAD)
+            if kind in self._stock:
+                self._stock[kind].append(ready)
+                self._bytes += ready.size
+                self._wake(kind)
+
+    def finish(self) -> None:
+        """No more frames will come."""
+        with self._changed:
+            self._ended = True
+            for kind in self._stock:
+                self._wake(kind)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody listens any more."""
+        return not self._stock
+
+    def _has_room(self, kind: str) -> bool:
+        frames = self._stock.get(kind)
+        if not frames or frames[-1].time - frames[0].time < LEAD:
+            return True
+        starving = any(not others for others in self._stock.values())
+        return starving and self._bytes < MOST_BYTES
+
+    def _drop_overdue(self, kind: str) -> bool:
+        """Drop a frame that should have been played long ago: one track alone may be played, and must not wait."""
+        frames = self._stock[kind]
+        if self._origin is None or self._late(frames[0]) < LEAD + SLACK:
+            return False
+        self._bytes -= frames.popleft().size
+        return True
+
+    def _wake(self, kind: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody is left to be woken
+            self._loop.call_soon_threadsafe(self._arrived[kind].set)
+
+    # The tracks' side, on the event loop.
+
+    async def get(self, kind: str) -> Ready:
+        """Wait until the next frame is due. Its time is now on the clock of the call, which never goes back."""
+        while True:
+            ready, waited = await self._next(kind)
+            late = self._late(ready)
+            if late > SLACK and waited:
+                self._set_back += late
+            elif late > SLACK or (late > 0 and self._next_is_due(kind)):
+                continue
+            elif late < 0:
+                await asyncio.sleep(-late)
+            return dataclasses.replace(ready, time=ready.time + self._set_back)
+
+    def release(self, kind: str) -> None:
+        """Nobody listens to this kind any more."""
+        with self._changed:
+            for ready in self._stock.pop(kind, ()):
+                self._bytes -= ready.size
+            self._changed.notify_all()
+        self._arrived[kind].set()
+
+    async def _next(self, kind: str) -> tuple[Ready, bool]:
+        """The next frame of the stock, and whether it had to be waited for."""
+        waited = False
+        while True:
+            with self._changed:
+                if kind not in self._stock:
+                    raise PlayedOut
+                if self._stock[kind]:
+                    ready = self._stock[kind].popleft()
+                    self._bytes -= ready.size
+                    self._changed.notify_all()
+                    return ready, waited
+                if self._ended:
+                    raise PlayedOut
+                self._arrived[kind].clear()
+            waited = True
+            await self._arrived[kind].wait()
+
+    def _late(self, ready: Ready) -> float:
+        now = time.monotonic()
+        if self._origin is None:
+            self._origin = now
+        return now - self._origin - self._set_back - ready.time
+
+    def _next_is_due(self, kind: str) -> bool:
+        """Whether a picture that is a little late can be left out, since the one after it is due as well."""
+        with self._changed:
+            frames = self._stock.get(kind)
+            return kind == "video" and frames is not None and len(frames) > 0 and self._late(frames[0]) > 0
