@@ -256,6 +256,8 @@ def _connect_error(url: str, error: Exception, timeout: float) -> SignalingConne
             text = f"no answer from {at} within {timeout:g} s: check the address"
         case socket.gaierror():
             text = f"there is no host of the name in {at}: check the address"
+        case ConnectionError() | EOFError():
+            text = f"what answers at {at} hung up: check the address, and whether it is ws:// or wss://"
         case InvalidStatus():
             status = error.response.status_code
             text = f"what answers at {at} is no signaling relay (HTTP status {status}): check the address"

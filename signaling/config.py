@@ -1,11 +1,12 @@
 """The relay's configuration: the one home of its defaults and limits."""
 
 import argparse
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from .messages import MAX_MESSAGE_BYTES
+from .messages import MAX_MESSAGE_BYTES, printable
 
 
 class ConfigError(ValueError):
@@ -94,6 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse_port(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
-        raise ConfigError(f"{name}: {text!r} is no port: use a number from 0 (any free port) to 65535")
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        shown = printable(text, 20)
+        raise ConfigError(f"{name}: '{shown}' is no port: use a number from 0 (any free port) to 65535")
     return int(text)

@@ -49,7 +49,7 @@ class Relay:
     """
 
     def __init__(self, config: RelayConfig) -> None:
-        self._config = config
+        self.config = config
         self._rooms = Rooms(
             KeptOffers(
                 max_bytes=config.kept_offer_bytes,
@@ -71,12 +71,12 @@ class Relay:
     async def __aenter__(self) -> Self:
         """Start to listen. Raises `RelayStartError`."""
         loop = asyncio.get_running_loop()
-        listeners = await listen(self._config.host, self._config.port)
+        listeners = await listen(self.config.host, self.config.port)
         host, port = listeners[0].getsockname()[:2]
         self._address = (str(host), int(port))
         for listener in listeners:
             self._servers.append(
-                await loop.create_server(lambda: Connection(self, self._config), sock=listener, backlog=BACKLOG)
+                await loop.create_server(lambda: Connection(self, self.config), sock=listener, backlog=BACKLOG)
             )
         return self
 
@@ -121,7 +121,7 @@ class Relay:
 
     @property
     def _authority(self) -> str:
-        host = self._config.host
+        host = self.config.host
         if host in ("", *EVERYWHERE):
             host = "localhost"
         return f"[{host}]:{self._address[1]}" if ":" in host else f"{host}:{self._address[1]}"
@@ -131,22 +131,28 @@ class Relay:
     def connected(self, connection: Connection) -> None:
         self._connections.add(connection)
         self._none_connected.clear()
-        if len(self._connections) > self._config.max_connections + CONNECTIONS_FOR_PAGES:
+        if len(self._connections) > self.config.max_connections + CONNECTIONS_FOR_PAGES:
             connection.abort()
 
     def respond(self, request: Request) -> Response | None:
         if not web.is_websocket_request(request):
-            return web.respond(request, {"status": "ok", "clients": len(self._clients), "rooms": len(self._rooms)})
-        if not web.is_origin_allowed(request, self._config.allowed_origins):
+            health = {
+                "status": "ok",
+                "connections": len(self._connections),
+                "clients": len(self._clients),
+                "rooms": len(self._rooms),
+            }
+            return web.respond(request, health)
+        if not web.is_origin_allowed(request, self.config.allowed_origins):
             return web.plain(HTTPStatus.FORBIDDEN, "This relay doesn't serve pages of your origin.")
-        if len(self._clients) >= self._config.max_connections:
+        if len(self._clients) >= self.config.max_connections:
             return web.plain(HTTPStatus.SERVICE_UNAVAILABLE, "This relay has as many clients as it may have.")
         return None
 
     def opened(self, connection: Connection) -> None:
         self._clients[connection.id] = self._unjoined[connection.id] = connection
         self._deliver([(connection.id, Welcome(connection.id, "Welcome. Join a room."))])
-        if len(self._unjoined) > self._config.max_unjoined:
+        if len(self._unjoined) > self.config.max_unjoined:
             _, oldest = self._unjoined.popitem(last=False)
             oldest.fail(CloseCode.TRY_AGAIN_LATER, "You never joined a room, and others wait.")
 

@@ -1,6 +1,7 @@
 """The HTTP half of the relay's port: the page, its files, and the state of health."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -56,7 +57,7 @@ def is_origin_allowed(request: Request, allowed: tuple[str, ...]) -> bool:
     return all(origin in allowed or [urlsplit(origin).netloc] == own for origin in origins)
 
 
-def respond(request: Request, health: dict[str, object]) -> Response:
+def respond(request: Request, health: Mapping[str, object]) -> Response:
     """Answer a plain HTTP request; `health` is what `/healthz` tells."""
     if request.method not in ("GET", "HEAD"):
         response = plain(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET and HEAD are possible here.")

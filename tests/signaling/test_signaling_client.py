@@ -1,0 +1,428 @@
+"""The client side: it finds its relay, obeys it, loses it, and finds it again."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from relayprocess import RelayProcess
+from websockets.asyncio.server import ServerConnection, serve
+from wire import PATIENCE, Client, client_of
+
+from signaling import client as client_module
+from signaling.client import Disconnected, Reconnected, SignalingClient, SignalingConnectError
+from signaling.messages import (
+    Error,
+    Forward,
+    Joined,
+    Leave,
+    PeerDisconnected,
+    Ping,
+    Pong,
+    Ready,
+    Role,
+    Welcome,
+)
+from signaling.relay import Relay
+
+MakeClient = Callable[..., Awaitable[Client]]
+
+
+class Events:
+    """What a client tells, one after the other, with a limit to the waiting."""
+
+    def __init__(self, signaling: SignalingClient) -> None:
+        self.iterator = aiter(signaling)
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(PATIENCE):
+            return await anext(self.iterator)
+
+    async def until(self, kind: type) -> Any:
+        """Skip what is of another kind."""
+        while not isinstance(event := await self.next(), kind):
+            pass
+        return event
+
+    async def end(self) -> None:
+        """There is no more."""
+        with pytest.raises(StopAsyncIteration):
+            await self.next()
+
+
+class TestTalking:
+    async def test_it_speaks_the_whole_protocol(self, relay: Relay, client: MakeClient) -> None:
+        other = await client()
+        async with SignalingClient(relay.url, role=Role.OFFERER, room="lab") as signaling:
+            events = Events(signaling)
+            assert isinstance(await events.next(), Welcome)
+            joined = await events.next()
+            assert (joined.room, joined.role) == ("lab", Role.OFFERER)
+            await other.join("offerer", "lab", given="answerer")
+            await other.expect("ready")
+            assert isinstance(await events.next(), Ready)
+            assert await signaling.send(Forward("offer", {"sdp": "v=0"}))
+            await other.expect_forwarded("offer", {"sdp": "v=0"})
+            await other.send("ice-candidate", None)
+            assert await events.next() == Forward("ice-candidate", None)
+            await signaling.send(Ping())
+            assert await events.next() == Pong()
+            await signaling.send(Leave())
+            await other.expect("peer-disconnected")
+            await signaling.send(Forward("answer", ""))
+            assert (await events.next()).code == "not-in-room"
+
+    async def test_it_holds_the_role_that_it_is_given(self, relay: Relay, client: MakeClient) -> None:
+        other = await client()
+        await other.join("offerer", "lab")
+        async with SignalingClient(relay.url, role=Role.OFFERER, room="lab") as signaling:
+            assert (await Events(signaling).until(Joined)).role is Role.ANSWERER
+            assert signaling.role is Role.ANSWERER
+
+    async def test_it_joins_again_in_another_role(self, relay: Relay) -> None:
+        async with SignalingClient(relay.url, role=Role.OFFERER, room="lab") as signaling:
+            events = Events(signaling)
+            await events.until(Joined)
+            await signaling.join(Role.ANSWERER)
+            assert (await events.until(Joined)).role is Role.ANSWERER
+            await signaling.join()
+            assert (await events.until(Joined)).role is Role.ANSWERER
+
+    async def test_it_carries_its_token(self) -> None:
+        heard: asyncio.Queue[str] = asyncio.Queue()
+
+        async def listen(socket: ServerConnection) -> None:
+            async for text in socket:
+                heard.put_nowait(str(text))
+
+        async with serve(listen, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.ANSWERER, token="secret"):
+                async with asyncio.timeout(PATIENCE):
+                    text = await heard.get()
+        assert json.loads(text) == {"type": "join", "payload": {"role": "answerer", "token": "secret"}}
+
+    async def test_closing_is_graceful_and_ends_the_iteration(self, relay: Relay, client: MakeClient) -> None:
+        other = await client()
+        await other.join("answerer", "lab")
+        async with SignalingClient(relay.url, role=Role.OFFERER, room="lab") as signaling:
+            events = Events(signaling)
+            await events.until(Ready)
+            await other.expect("ready")
+            await signaling.close()
+            await signaling.close()
+            await other.expect("peer-disconnected")
+            await events.end()
+            assert not await signaling.send(Ping())
+
+
+class TestLosingTheRelay:
+    async def test_killed_and_started_again_it_is_found_again(self) -> None:
+        async with (
+            RelayProcess.start("--port", "0") as relay,
+            SignalingClient(relay.url, role=Role.OFFERER) as one,
+            SignalingClient(relay.url, role=Role.OFFERER) as two,
+        ):
+            ones, twos = Events(one), Events(two)
+            for events in ones, twos:
+                await events.until(Ready)
+            await relay.end(signal.SIGKILL)
+            for events in ones, twos:
+                lost = await events.until(Disconnected)
+                assert lost.reason
+                assert 0 <= lost.retry_in <= client_module.SHORTEST_DELAY
+            assert not await one.send(Ping())
+            async with RelayProcess.start("--port", str(relay.port)):
+                back = [await events.until(Joined) for events in (ones, twos)]
+                assert back[0].room == back[1].room
+                assert {joined.role for joined in back} == {Role.OFFERER, Role.ANSWERER}
+                for events in ones, twos:
+                    await events.until(Ready)
+
+    async def test_reconnected_comes_before_what_the_relay_says(self, relay: Relay, client: MakeClient) -> None:
+        async with (
+            Detour(relay.address) as detour,
+            SignalingClient(detour.url, role=Role.OFFERER, room="lab") as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Joined)
+            detour.cut()
+            assert isinstance(await events.next(), Disconnected)
+            assert await events.next() == Reconnected()
+            assert isinstance(await events.next(), Welcome)
+
+    async def test_its_place_is_kept_when_the_relay_did_not_notice(self, relay: Relay, client: MakeClient) -> None:
+        other = await client()
+        await other.join("answerer", "lab")
+        async with (
+            Detour(relay.address) as detour,
+            SignalingClient(detour.url, role=Role.OFFERER, room="lab") as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Ready)
+            await other.expect("ready")
+            await signaling.send(Forward("offer", 1))
+            await other.expect_forwarded("offer", 1)
+            detour.cut(only_the_client=True)
+            await events.until(Reconnected)
+            assert (await events.until(Joined)).role is Role.OFFERER
+            await signaling.send(Forward("offer", 2))
+            await other.expect_forwarded("offer", 2)
+
+    async def test_a_relay_that_hangs_is_noticed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "PING_INTERVAL", 0.2)
+        monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.2)
+        async with (
+            RelayProcess.start("--port", "0") as relay,
+            SignalingClient(relay.url, role=Role.OFFERER, reconnect=False) as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Joined)
+            relay.process.send_signal(signal.SIGSTOP)
+            assert isinstance(await events.next(), Disconnected)
+
+    async def test_without_reconnecting_it_ends(self) -> None:
+        async with (
+            RelayProcess.start("--port", "0") as relay,
+            SignalingClient(relay.url, role=Role.OFFERER, reconnect=False) as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Joined)
+            await relay.end(signal.SIGTERM)
+            lost = await events.next()
+            assert lost == Disconnected(
+                "the relay closed the connection (1001 The relay is shutting down.)", retry_in=None
+            )
+            await events.end()
+
+    async def test_it_can_be_closed_while_it_waits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "SHORTEST_DELAY", 1000.0)
+        monkeypatch.setattr(client_module, "LONGEST_DELAY", 1000.0)
+        async with (
+            RelayProcess.start("--port", "0") as relay,
+            SignalingClient(relay.url, role=Role.OFFERER) as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Joined)
+            await relay.end(signal.SIGKILL)
+            await events.until(Disconnected)
+            waiting = asyncio.create_task(events.end())
+            await signaling.close()
+            await waiting
+
+
+class Detour:
+    """A way to a relay that can break, for the client alone or for both. New connections find it whole."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.address = address
+        self.client_ends: list[asyncio.StreamWriter] = []
+        self.relay_ends: list[asyncio.StreamWriter] = []
+        self.is_relay_kept_waiting = False
+
+    async def __aenter__(self) -> "Detour":
+        self.server = await asyncio.start_server(self.pass_on, "127.0.0.1", 0)
+        self.url = f"ws://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        self.cut()
+
+    def cut(self, *, only_the_client: bool = False) -> None:
+        self.is_relay_kept_waiting = only_the_client
+        for writer in self.client_ends if only_the_client else self.client_ends + self.relay_ends:
+            writer.transport.abort()
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        relay_reader, relay_writer = await asyncio.open_connection(*self.address)
+        self.client_ends.append(writer)
+        self.relay_ends.append(relay_writer)
+        back = asyncio.create_task(self.copy(relay_reader, writer))
+        await self.copy(reader, relay_writer)
+        await back
+
+    async def copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                writer.write(data)
+            if not self.is_relay_kept_waiting:
+                writer.write_eof()
+        except ConnectionError:
+            return  # it was cut
+
+
+class TestForeignRelays:
+    """Relays that know the first half of the protocol only, and say things that nobody knows."""
+
+    @asynccontextmanager
+    async def relay(self, *words: str | bytes) -> AsyncIterator[str]:
+        async def speak(socket: ServerConnection) -> None:
+            await socket.send('{"type":"welcome","clientId":"7","message":"hi"}')
+            join = json.loads(await socket.recv())
+            assert join["type"] == "join"
+            for word in words:
+                await socket.send(word)
+            await socket.wait_closed()
+
+        async with serve(speak, "127.0.0.1", 0) as server:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+    async def test_data_at_the_top_level_is_understood(self) -> None:
+        async with (
+            self.relay(
+                '{"type":"joined","roomId":"r","role":"answerer","message":"hi"}',
+                '{"type":"ready","message":"hi"}',
+                '{"type":"offer","payload":"{}"}',
+                '{"type":"peer-disconnected","message":"hi"}',
+                '{"type":"error","message":"no"}',
+            ) as url,
+            SignalingClient(url, role=Role.OFFERER) as signaling,
+        ):
+            events = Events(signaling)
+            assert [await events.next() for _ in range(6)] == [
+                Welcome("7", "hi"),
+                Joined("r", Role.ANSWERER, "hi"),
+                Ready("hi"),
+                Forward("offer", "{}"),
+                PeerDisconnected("hi"),
+                Error("no"),
+            ]
+
+    async def test_what_it_does_not_know_is_dropped(self) -> None:
+        async with (
+            self.relay(
+                '{"type":"party"}', "[" * 30_000, "", b"\x00\x01", "null", '{"type":"joined"}', '{"type":"pong"}'
+            ) as url,
+            SignalingClient(url, role=Role.OFFERER) as signaling,
+        ):
+            events = Events(signaling)
+            assert isinstance(await events.next(), Welcome)
+            assert await events.next() == Pong()
+
+    async def test_a_message_in_binary_frames_is_taken(self) -> None:
+        async with self.relay(b'{"type":"ready"}') as url, SignalingClient(url, role=Role.OFFERER) as signaling:
+            assert isinstance(await Events(signaling).until(Ready), Ready)
+
+    async def test_junk_that_breaks_the_connection_is_a_lost_one(self) -> None:
+        async with (
+            self.relay("x" * (client_module.MAX_RELAY_MESSAGE_BYTES + 1)) as url,
+            SignalingClient(url, role=Role.OFFERER, reconnect=False) as signaling,
+        ):
+            assert isinstance(await Events(signaling).until(Disconnected), Disconnected)
+
+    async def test_what_a_relay_says_at_parting_is_shown_harmless(self) -> None:
+        async def part(socket: ServerConnection) -> None:
+            await socket.close(4000, "\x1b[2J\u202ebye")
+
+        async with serve(part, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.OFFERER, reconnect=False) as signaling:
+                lost = await Events(signaling).until(Disconnected)
+        assert lost.reason == "the relay closed the connection (4000 \\x1b[2J\\u202ebye)"
+
+
+class TestWrongAddresses:
+    async def failure(self, url: str, **options: Any) -> SignalingConnectError:
+        with pytest.raises(SignalingConnectError) as caught:
+            async with SignalingClient(url, role=Role.OFFERER, **options):
+                pass
+        assert str(caught.value).isprintable()
+        return caught.value
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "localhost:8080",
+            "http://localhost:8080",
+            "ws://",
+            "ws://:8080",
+            "ws://localhost:http",
+            "ws://localhost:70000",
+            "ws://[::1",
+            "ws://localhost/#fragment",
+            "ws://user@localhost",
+            f"ws://{'a' * 70}.example",
+            "ws://\x1b[2J",
+        ],
+    )
+    async def test_no_websocket_address(self, url: str) -> None:
+        error = await self.failure(url)
+        assert "is not a WebSocket address: use one like ws://localhost:8080" in str(error)
+        assert not error.nothing_listens
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+    async def test_nothing_listens(self, host: str) -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        server.close()
+        await server.wait_closed()
+        error = await self.failure(f"ws://{host}:{port}")
+        assert str(error).startswith(f"nothing listens at ws://{host}:{port}: check the address, or start a relay")
+        assert error.nothing_listens
+
+    async def test_no_such_host(self) -> None:
+        error = await self.failure("ws://no-such-host.invalid")
+        assert str(error) == "there is no host of the name in ws://no-such-host.invalid: check the address"
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+            b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+            b"SSH-2.0-OpenSSH_9.9\r\n",
+            b"\x00\x01\x02\x03",
+            b"",
+        ],
+    )
+    async def test_no_relay(self, answer: bytes) -> None:
+        async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            writer.close()
+
+        async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            error = await self.failure(url)
+        assert str(error).startswith(f"what answers at {url} is no signaling relay")
+        assert not error.nothing_listens
+
+    async def test_no_answer(self) -> None:
+        ended = asyncio.Event()
+
+        async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await ended.wait()
+            writer.close()
+
+        async with await asyncio.start_server(wait, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            error = await self.failure(url, open_timeout=0.2)
+            ended.set()
+        assert str(error) == f"no answer from {url} within 0.2 s: check the address"
+
+    async def test_no_tls(self, relay: Relay) -> None:
+        error = await self.failure(relay.url.replace("ws:", "wss:"))
+        assert str(error).startswith(f"what answers at wss://localhost:{relay.address[1]} hung up: ")
+
+    async def test_secrets_are_not_shown(self) -> None:
+        error = await self.failure("ws://user:password@no-such-host.invalid/path?token=secret")
+        assert "ws://no-such-host.invalid/path:" in str(error)
+        assert "password" not in str(error)
+        assert "secret" not in str(error)
+
+
+async def test_a_proxy_for_the_outside_world_is_not_asked_for_this_machine(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "http_proxy", "https_proxy", "all_proxy":
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    async with SignalingClient(relay.url, role=Role.OFFERER) as signaling:
+        await Events(signaling).until(Joined)
+    async with client_of(relay.url) as one:
+        await one.join()
