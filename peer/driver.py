@@ -9,7 +9,7 @@ from peer import jsep
 from peer.call import Call
 from peer.connection import Listener
 from peer.errors import ConnectTimeoutError, NegotiationError, PeerError
-from peer.events import CallEnded, Connected, PeerEvent, Waiting
+from peer.events import CallEnded, Connected, PartnerReady, PeerEvent, Waiting
 from peer.ice_servers import IceServer
 from peer.negotiation import Negotiation
 from peer.sdp import Candidate, Description
@@ -96,6 +96,7 @@ class Driver:
             self.around.tell(Waiting())
         if isinstance(event, jsep.PartnerReady) and self.call is not None and not self.call.was_up:
             self.call.partner_ready()
+            self.around.tell(PartnerReady(self.negotiation.role))
         if isinstance(event, jsep.ConnectionUp) and self.negotiation.state is jsep.State.CONNECTED != before:
             self._begin_call()
 
