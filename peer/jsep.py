@@ -39,6 +39,8 @@ class Admitted:
     """The relay gave us a place in a room, and this role."""
 
     role: Role
+    resumed: bool = False
+    """Whether it is the place that we had before the relay was lost, with the same partner or none."""
 
 
 @dataclass(frozen=True, slots=True)

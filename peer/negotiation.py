@@ -94,8 +94,12 @@ class Negotiation:
         """The partner's offer that ours did not give way to."""
         self._postponed: Description | None = None
         """The newest offer that came while a partner's broken ones made us rest."""
-        self._keep_call = False
-        """The relay was lost during a call: its next `ready` is about this call, not a new one."""
+        self._relay_away = False
+        """The relay was lost, and has not admitted us again."""
+        self._partner_there = False
+        """The relay told that a partner is in our room, and has not told that it left."""
+        self._rejoining = False
+        """We asked for a new place in the room, and don't have it yet."""
         self._actions: list[Action] = []
 
     def receive(self, event: Event) -> list[Action]:
@@ -111,8 +115,8 @@ class Negotiation:
 
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 (one line an event)
         match event:
-            case Admitted(role):
-                self._on_admitted(role)
+            case Admitted(role, resumed):
+                self._on_admitted(role, resumed=resumed)
             case PartnerReady():
                 self._on_partner_ready()
             case PartnerLeft():
@@ -142,37 +146,45 @@ class Negotiation:
 
     # ---- the room
 
-    def _on_admitted(self, role: Role) -> None:
+    def _on_admitted(self, role: Role, *, resumed: bool) -> None:
+        self._relay_away = False
+        self._partner_there = self._partner_there and resumed
+        if self._rejoining and resumed:
+            self._do(Rejoin())  # What we asked for was lost with the socket.
+            return
+        self._rejoining = False
         if self.state is not State.JOINING and role is self.role:
-            return  # After a lost relay, this is the call's own place again; else a repetition.
+            return  # A call goes on without the relay.
         self.role = role
         self._wait()
+        if self._partner_there:
+            self._begin()  # What we said last may be lost, and the relay does not say `ready` again.
 
     def _on_partner_ready(self) -> None:
         if self.state is State.JOINING:
             return
-        if self._keep_call and self.state in IN_CALL:
-            self._keep_call = False
-            return
+        is_back = not self._partner_there and self.state in IN_CALL
+        self._partner_there = True
+        if is_back:
+            return  # After a lost relay: both sides of the call have found their room again.
         self._failures = 0
         self._begin()
 
     def _on_partner_left(self) -> None:
+        self._partner_there = False
         if self.state is not State.JOINING:
             self._wait()
 
     def _on_signaling_lost(self) -> None:
-        if self.state in IN_CALL:
-            self._keep_call = True
-            return
-        self._stop_timers()
-        self.state = State.JOINING
+        self._relay_away = True
+        if self.state not in IN_CALL:
+            self._stop_timers()
+            self.state = State.JOINING
 
     def _wait(self) -> None:
         """Go back to an empty room, with a connection ready for whoever comes."""
         self._stop_timers()
         self._failures = 0
-        self._keep_call = False
         self.state = State.WAITING
         self._early.clear()
         self._forget_partner()
@@ -181,7 +193,6 @@ class Negotiation:
     def _begin(self) -> None:
         """Start a call with the partner who is there."""
         self._stop_timers()
-        self._keep_call = False
         if self._used:
             self._early.clear()  # They were the last partner's.
         self._forget_partner()
@@ -353,14 +364,15 @@ class Negotiation:
 
     def _fail(self, reason: str) -> None:
         """This connection is of no use. Offer anew, or wait for the partner to: it notices the same."""
+        self._used = True
         if self.state is State.JOINING:
             return
         self._stop_timers()
         self._do(ReportFailure(reason))
-        self._used = True
-        if self._keep_call:
-            self._keep_call = False
-            self.state = State.JOINING  # The relay is away too, and admits us again when it is back.
+        if self.state in IN_CALL and (self._relay_away or not self._partner_there):
+            self._wait()  # There is no way to the partner until the relay says so.
+            if self._relay_away:
+                self.state = State.JOINING
             return
         rest = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
@@ -383,9 +395,11 @@ class Negotiation:
 
     def _on_network_changed(self, *, cut: bool) -> None:
         """Gather anew. A running call goes on, unless it went by an address that is gone."""
-        if self.state is State.JOINING or (self.state in IN_CALL and not cut):
+        if self.state in IN_CALL and not cut:
             return
         self._used = True
+        if self.state is State.JOINING:
+            return
         if self.state is State.WAITING:
             self._restart()
         elif self.role is Role.OFFERER:
@@ -407,6 +421,7 @@ class Negotiation:
     def _rejoin(self) -> None:
         self._stop_timers()
         self.state = State.JOINING
+        self._rejoining = True
         self._do(Rejoin())
 
     def _on_closed(self) -> None:

@@ -71,6 +71,8 @@ class Peer:
         self._signaling: SignalingClient | None = None
         self._page: str | None = None
         self._room: str | None = None
+        self._place: str | None = None
+        """The relay's secret for our place in the room: the same again when it is resumed."""
         self._admitted = False
         self._relay_servers: tuple[IceServer, ...] = ()
         self._told: set[str] = set()
@@ -198,7 +200,6 @@ class Peer:
             case messages.Joined():
                 self._on_joined(message)
             case messages.Ready():
-                self.tell(events.PartnerReady(self._driver.negotiation.role))
                 self._driver.post(jsep.PartnerReady())
             case messages.PeerDisconnected():
                 self._driver.post(jsep.PartnerLeft())
@@ -228,7 +229,9 @@ class Peer:
             page = f"{self._page}?{urlencode(query)}&start"
         if first:
             self.tell(events.Joined(printable(joined.room), joined.role, page))
-        self._driver.post(jsep.Admitted(joined.role))
+        resumed = joined.resume is not None and joined.resume == self._place
+        self._place = joined.resume
+        self._driver.post(jsep.Admitted(joined.role, resumed))
 
     def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
         try:
