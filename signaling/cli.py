@@ -7,12 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .config import ConfigError, RelayConfig, add_arguments
-from .relay import Relay, RelayStartError
+from .relay import CONNECTIONS_FOR_PAGES, Relay, RelayStartError
 
 GRACE = 4.0
 """Seconds that clients have to answer the close when the relay ends; with start-up and exit it ends within five."""
+
+
+OWN_FILES = 64
+"""Files that the process needs for itself, with some to spare."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-v", "--verbose", action="count", default=0, help="log clients; twice: every message")
     options = parser.parse_args(arguments)
     try:
-        config = RelayConfig.from_environment_and_arguments(os.environ, options)
+        config = _fit_to_file_limit(RelayConfig.from_environment_and_arguments(os.environ, options))
     except ConfigError as error:
         parser.error(str(error))
     _set_up_logging(options.verbose)
@@ -36,6 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"signaling: {error}", file=sys.stderr)  # noqa: T201  # what the user must read
         return 1
     return 0
+
+
+def _fit_to_file_limit(config: RelayConfig) -> RelayConfig:
+    """Raise the limit of open files for as many clients as are configured, else take fewer clients.
+
+    The usual limit of 1024 protects programs that use `select`; asyncio uses better. A relay without a file to
+    spare could accept nobody, not even those who only ask for the page.
+    """
+    if sys.platform == "win32":  # has no such limit
+        return config
+    import resource  # noqa: PLC0415  # not on every platform
+
+    wanted = config.max_connections + CONNECTIONS_FOR_PAGES + OWN_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return config
+    possible = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (possible, hard))
+    return replace(config, max_connections=max(1, config.max_connections - (wanted - possible)))
 
 
 async def _serve(config: RelayConfig) -> None:

@@ -33,13 +33,14 @@ class RelayConfig:
     ping_interval: float = 10.0
     """Time from one WebSocket ping to the next. A dead client is found within `ping_interval + ping_timeout`."""
     ping_timeout: float = 10.0
-    """Time that a client has to show, with any whole frame, that it is alive."""
+    """Time that a client has to show, with any whole frame, that it is alive; and to end a message it has begun."""
     http_timeout: float = 20.0
     """Time that a client has to send its HTTP request, and again to take the answer."""
     close_timeout: float = 2.0
     """Time that a client has to answer a close."""
 
     max_connections: int = 10_000
+    """WebSockets. Whoever comes beyond is answered with the HTTP status 503."""
     max_unjoined: int = 2_000
     """Connections that never joined a room. Beyond it the oldest of them makes room for the newest."""
     max_message_bytes: int = MAX_MESSAGE_BYTES

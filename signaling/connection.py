@@ -17,6 +17,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .config import RelayConfig
+from .ratelimit import TokenBucket
 
 MAX_REQUEST_BYTES = 16 * 1024
 """The longest HTTP request head: the longest that browsers send is half of that."""
@@ -48,26 +49,6 @@ class ConnectionHandler(Protocol):
 
     def lost(self, connection: "Connection") -> None:
         """The TCP connection is closed."""
-
-
-class TokenBucket:
-    """Lets `burst` things pass at once, and `rate` a second for ever."""
-
-    __slots__ = ("_burst", "_rate", "_since", "_tokens")
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
-        self._burst = self._tokens = burst
-        self._since = now
-
-    def take(self, now: float) -> bool:
-        """Whether one more thing may pass at the time `now`, in seconds."""
-        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
-        self._since = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
 
 
 class Connection(asyncio.Protocol):
@@ -170,6 +151,8 @@ class Connection(asyncio.Protocol):
     # HTTP
 
     def _on_request(self, request: Request) -> None:
+        if self._protocol.close_expected():  # what came together with the request was no frame
+            return
         response = self._handler.respond(request)
         if response is None:
             response = self._protocol.accept(request)

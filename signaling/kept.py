@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 from .messages import Forward, parse_from_client, serialize_to_client
 
@@ -54,16 +55,15 @@ class KeptOffers:
     def take(self, room: str) -> list[Forward]:
         """Hand over what is kept for a room: an offer, then its candidates; or nothing. It is kept no longer."""
         self._forget_the_oldest()
-        kept = self.drop(room)
-        messages = [parse_from_client(text) for text in kept.texts] if kept else []
-        return [message for message in messages if isinstance(message, Forward)]
+        kept = self._kept.get(room)
+        self.drop(room)
+        return [cast(Forward, parse_from_client(text)) for text in kept.texts] if kept else []
 
-    def drop(self, room: str) -> _Kept | None:
+    def drop(self, room: str) -> None:
         """Forget what is kept for a room."""
         kept = self._kept.pop(room, None)
         if kept is not None:
             self._bytes_in_all -= kept.bytes
-        return kept
 
     def _add(self, room: str, kept: _Kept, message: Forward) -> None:
         text = serialize_to_client(message)

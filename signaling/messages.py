@@ -16,7 +16,10 @@ MAX_MESSAGE_BYTES = 64 * 1024
 """The longest message that a relay takes, in bytes of UTF-8: several times a long session description."""
 
 MAX_NAME_CHARACTERS = 256
-"""The longest room name, token or resume secret, in characters."""
+"""The longest room name or resume secret, in characters."""
+
+MAX_TOKEN_CHARACTERS = 4096
+"""The longest token, in characters: signed ones carry whole claims."""
 
 MAX_NESTING = 64
 """How deep arrays and objects may be nested. Beyond some hundreds, Python's json runs out of stack."""
@@ -128,7 +131,11 @@ class Pong:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """What the relay refused, and why: `message` for people, `code` for programs."""
+    """What the relay refused, and why: `message` for people, `code` for programs.
+
+    The codes of this project's relay: `bad-message`, `bad-role`, `unknown-type`, `not-in-room`, `room-full`,
+    `rate-limited`, and `replaced` for a client whose place another connection took with its resume secret.
+    """
 
     message: str
     code: str | None = None
@@ -270,7 +277,7 @@ def _parse_join(payload: object) -> Join:
     return Join(
         role=_parse_role(payload.get("role")),
         room=_parse_name(payload, "roomId"),
-        token=_parse_name(payload, "token"),
+        token=_parse_name(payload, "token", MAX_TOKEN_CHARACTERS),
         resume=_parse_name(payload, "resume"),
     )
 
@@ -283,15 +290,15 @@ def _parse_role(value: object) -> Role:
     raise MessageError("bad-role", f'the role is "offerer" or "answerer", not {_shown(value)}')
 
 
-def _parse_name(fields: Mapping[str, Any], name: str) -> str | None:
+def _parse_name(fields: Mapping[str, Any], name: str, limit: int = MAX_NAME_CHARACTERS) -> str | None:
     """Read an optional short text. Absent, null and empty are one: pages send what an empty box holds."""
     value = fields.get(name)
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise MessageError("bad-message", f'"{name}" is a string, not {_shown(value)}')
-    if len(value) > MAX_NAME_CHARACTERS:
-        raise MessageError("bad-message", f'"{name}" is longer than {MAX_NAME_CHARACTERS} characters')
+    if len(value) > limit:
+        raise MessageError("bad-message", f'"{name}" is longer than {limit} characters')
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise MessageError("bad-message", f'"{name}" is not valid Unicode: {_shown(value)}')
     return value

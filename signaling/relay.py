@@ -42,10 +42,14 @@ CONNECTIONS_FOR_PAGES = 256
 
 
 class Relay:
-    """A signaling relay with its page, on one port. Use it as an asynchronous context manager::
+    """A signaling relay with its page, on one port.
 
-    async with Relay(RelayConfig(port=0)) as relay:
-        print(relay.page_url)
+    Use it as an asynchronous context manager; it listens until the end of the block::
+
+        async with Relay(RelayConfig(port=0)) as relay:
+            print(relay.page_url)
+
+    Connections tell it what happens (`ConnectionHandler`), the rooms say what to send to whom.
     """
 
     def __init__(self, config: RelayConfig) -> None:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -53,8 +53,8 @@ def is_origin_allowed(request: Request, allowed: tuple[str, ...]) -> bool:
     origins = request.headers.get_all("Origin")
     if not allowed or not origins:
         return True
-    own = request.headers.get_all("Host")
-    return all(origin in allowed or [urlsplit(origin).netloc] == own for origin in origins)
+    own = {f"{scheme}://{host}" for scheme in ("http", "https") for host in request.headers.get_all("Host")}
+    return own.union(allowed).issuperset(origins)
 
 
 def respond(request: Request, health: Mapping[str, object]) -> Response:

@@ -1,4 +1,5 @@
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
@@ -9,6 +10,14 @@ from signaling.config import RelayConfig
 from signaling.relay import Relay
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever a stranger does, a relay has no reason to complain, or asyncio about it."""
+    yield
+    complaints = [record for record in caplog.get_records("call") if record.levelno >= logging.WARNING]
+    assert not complaints
 
 
 @pytest.fixture

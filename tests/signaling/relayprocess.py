@@ -25,9 +25,12 @@ class RelayProcess:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, *arguments: str) -> AsyncIterator[Self]:
-        """Start it, and wait until it listens; at the end it is gone, whatever it was doing."""
-        process = await run(*arguments)
+    async def start(cls, *arguments: str, open_files: int | None = None) -> AsyncIterator[Self]:
+        """Start it, and wait until it listens; at the end it is gone, whatever it was doing.
+
+        With `open_files` it may have so many files open, and no more.
+        """
+        process = await run(*arguments, open_files=open_files)
         assert process.stdout is not None
         try:
             async with asyncio.timeout(PATIENCE):
@@ -43,11 +46,12 @@ class RelayProcess:
         return await self.process.wait()
 
 
-async def run(*arguments: str, **environment: str) -> asyncio.subprocess.Process:
+async def run(*arguments: str, open_files: int | None = None, **environment: str) -> asyncio.subprocess.Process:
     """Run the command with these arguments, its output captured."""
     inherited = {name: value for name, value in os.environ.items() if name not in ("HOST", "PORT")}
+    limit = [] if open_files is None else ["prlimit", f"--nofile={open_files}:{open_files}"]
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "signaling", *arguments,
+        *limit, sys.executable, "-m", "signaling", *arguments,
         env=inherited | environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

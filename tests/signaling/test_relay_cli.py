@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from relayprocess import RelayProcess, failure, run
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 from wire import BareSocket, client_of, joined_pair
 
 from signaling.relay import Relay
@@ -55,6 +57,14 @@ class TestStart:
             assert b"\x1b" not in errors
             assert b"192.0.2.55" not in errors
             assert b"127.0.0.1" not in errors
+
+    async def test_it_takes_no_more_clients_than_it_may_open_files(self) -> None:
+        async with RelayProcess.start("--port", "0", open_files=330) as relay, AsyncExitStack() as stack:
+            for _ in range(10):
+                await stack.enter_async_context(client_of(relay.url))
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(relay.url, proxy=None)
+            assert caught.value.response.status_code == 503
 
 
 class TestWrongInput:

@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from random import Random
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from wire import PATIENCE, BareSocket, Client, client_of, fetch, joined_pair, until_clients
 
-from signaling.connection import TokenBucket
+from signaling.ratelimit import TokenBucket
 from signaling.relay import CONNECTIONS_FOR_PAGES, Relay
 
 MakeClient = Callable[..., Awaitable[Client]]
@@ -220,3 +221,57 @@ class TestEnd:
             await asyncio.wait_for(relay.close(grace=0.1), PATIENCE)
             assert await silent.read_close() == 1001
             assert await mute.read_to_end() == b""
+
+
+class TestNoise:
+    """Bytes at random, before and after the handshake; the relay says nothing and carries on."""
+
+    @pytest.mark.parametrize("seed", range(10))
+    async def test_noise_instead_of_a_request(self, relay: Relay, client: MakeClient, seed: int) -> None:
+        witness = await client()
+        random = Random(seed)
+        good = (
+            b"GET /app.js HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://x\r\n"
+            b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        for _ in range(20):
+            async with BareSocket.open(relay.address) as bare:
+                bare.writer.write(mutated(random, good))
+                bare.writer.write_eof()
+                await bare.read_to_end()
+        await witness.expect_nothing()
+
+    @pytest.mark.parametrize("seed", range(10))
+    async def test_noise_instead_of_frames(self, relay: Relay, client: MakeClient, seed: int) -> None:
+        witness = await client()
+        random = Random(seed)
+        join = b'{"type":"join","payload":{"role":"offerer","roomId":"noise"}}'
+        good = bytes([0x81, 0x80 | len(join)]) + bytes(4) + join + b"\x89\x80" + bytes(4) + b"\x01\x80" + bytes(4)
+        for _ in range(20):
+            async with BareSocket.open(relay.address) as bare:
+                await bare.shake_hands()
+                bare.writer.write(mutated(random, good))
+                bare.writer.write_eof()
+                await bare.read_to_end()
+        await until_clients(relay, 1)
+        await witness.expect_nothing()
+        assert json.loads((await fetch(relay.address, "/healthz"))[1])["rooms"] == 0
+
+
+def mutated(random: Random, data: bytes) -> bytes:
+    """Change, drop, double and insert a few bytes."""
+    noisy = bytearray(data)
+    for _ in range(random.randint(1, 5)):
+        at = random.randrange(len(noisy))
+        match random.randrange(4):
+            case 0:
+                noisy[at] = random.randrange(256)
+            case 1:
+                del noisy[at : at + random.randrange(10)]
+            case 2:
+                noisy[at:at] = noisy[at : at + random.randrange(100)]
+            case 3:
+                noisy[at:at] = random.randbytes(random.randrange(10))
+        if not noisy:
+            break
+    return bytes(noisy)

@@ -30,6 +30,12 @@ TYPES = {
 }
 
 
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+)
+
+
 def lines(head: str) -> list[str]:
     return head.split("\r\n")
 
@@ -125,6 +131,12 @@ class TestBadRequests:
     async def test_what_is_no_http_is_hung_up_on(self, relay: Relay, request_bytes: bytes) -> None:
         async with BareSocket.open(relay.address) as bare:
             bare.writer.write(request_bytes)
+            assert await bare.read_to_end() == b""
+
+    @pytest.mark.parametrize("upgrade", ["", UPGRADE])
+    async def test_so_is_what_sends_junk_along_with_its_request(self, relay: Relay, upgrade: str) -> None:
+        async with BareSocket.open(relay.address) as bare:
+            bare.writer.write(f"GET / HTTP/1.1\r\nHost: relay\r\n{upgrade}\r\njunk".encode())
             assert await bare.read_to_end() == b""
 
     async def test_a_head_without_end_is_cut_off(self, relay: Relay) -> None:

@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from wire import PATIENCE, Client, client_of
 
 from signaling import client as client_module
+from signaling import connecting
 from signaling.client import Disconnected, Reconnected, SignalingClient, SignalingConnectError
 from signaling.messages import (
     Error,
@@ -173,8 +174,8 @@ class TestLosingTheRelay:
             await other.expect_forwarded("offer", 2)
 
     async def test_a_relay_that_hangs_is_noticed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(client_module, "PING_INTERVAL", 0.2)
-        monkeypatch.setattr(client_module, "CLOSE_TIMEOUT", 0.2)
+        monkeypatch.setattr(connecting, "PING_INTERVAL", 0.2)
+        monkeypatch.setattr(connecting, "CLOSE_TIMEOUT", 0.2)
         async with (
             RelayProcess.start("--port", "0") as relay,
             SignalingClient(relay.url, role=Role.OFFERER, reconnect=False) as signaling,
@@ -183,6 +184,37 @@ class TestLosingTheRelay:
             await events.until(Joined)
             relay.process.send_signal(signal.SIGSTOP)
             assert isinstance(await events.next(), Disconnected)
+
+    async def test_who_left_does_not_join_again(self, relay: Relay) -> None:
+        async with (
+            Detour(relay.address) as detour,
+            SignalingClient(detour.url, role=Role.OFFERER, room="lab") as signaling,
+        ):
+            events = Events(signaling)
+            await events.until(Joined)
+            await signaling.send(Leave())
+            detour.cut()
+            await events.until(Reconnected)
+            assert isinstance(await events.next(), Welcome)
+            await signaling.send(Ping())
+            assert await events.next() == Pong()
+
+    async def test_a_relay_that_never_lets_it_in_is_asked_more_and_more_rarely(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_module.random, "uniform", lambda low, high: high)
+        monkeypatch.setattr(client_module, "SHORTEST_DELAY", 0.01)
+        monkeypatch.setattr(client_module, "LONGEST_DELAY", 0.05)
+
+        async def refuse(socket: ServerConnection) -> None:
+            await socket.close(1013)
+
+        async with serve(refuse, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.OFFERER) as signaling:
+                events = Events(signaling)
+                delays = [(await events.until(Disconnected)).retry_in for _ in range(5)]
+        assert delays == [0.01, 0.02, 0.04, 0.05, 0.05]
 
     async def test_without_reconnecting_it_ends(self) -> None:
         async with (
@@ -309,7 +341,7 @@ class TestForeignRelays:
 
     async def test_junk_that_breaks_the_connection_is_a_lost_one(self) -> None:
         async with (
-            self.relay("x" * (client_module.MAX_RELAY_MESSAGE_BYTES + 1)) as url,
+            self.relay("x" * (connecting.MAX_RELAY_MESSAGE_BYTES + 1)) as url,
             SignalingClient(url, role=Role.OFFERER, reconnect=False) as signaling,
         ):
             assert isinstance(await Events(signaling).until(Disconnected), Disconnected)

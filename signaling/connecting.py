@@ -1,0 +1,103 @@
+"""Open a WebSocket to a relay, or say in one line why that can't be."""
+
+import errno
+import ipaddress
+import socket
+import ssl
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
+
+from .messages import printable
+
+PING_INTERVAL = 10.0
+"""Seconds between WebSocket pings, and how long each may stay unanswered before the relay counts as gone."""
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that the relay has to answer a close."""
+
+MAX_RELAY_MESSAGE_BYTES = 1024 * 1024
+"""A relay may write what it forwards in more bytes (escapes) than it was sent in: so more than it takes itself."""
+
+
+class SignalingConnectError(Exception):
+    """There is no relay at the address. The text is one line: the address, what is wrong, and what to do.
+
+    `nothing_listens` is true when the host answered that its port is free, so that a relay can be started there.
+    """
+
+    def __init__(self, message: str, *, nothing_listens: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_listens = nothing_listens
+
+
+async def connect_to_relay(url: str, timeout: float) -> ClientConnection:
+    """Open a WebSocket within `timeout` seconds. Raises `SignalingConnectError`."""
+    try:
+        return await connect(
+            url,
+            open_timeout=timeout,
+            ping_interval=PING_INTERVAL,
+            ping_timeout=PING_INTERVAL,
+            close_timeout=CLOSE_TIMEOUT,
+            max_size=MAX_RELAY_MESSAGE_BYTES,
+            compression=None,
+            # A proxy for the outside world can't reach a relay on this machine.
+            proxy=None if _is_on_this_machine(url) else True,
+        )
+    except (OSError, EOFError, WebSocketException, ValueError, ImportError) as error:
+        raise _connect_error(url, error, timeout) from error
+
+
+def _is_on_this_machine(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False  # connecting will say what is wrong with it
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _connect_error(url: str, error: Exception, timeout: float) -> SignalingConnectError:
+    """Turn what connecting can fail with into one line that names the address and says what to do."""
+    at = _without_secrets(url)
+    nothing_listens = _is_refusal(error)
+    match error:
+        case _ if nothing_listens:
+            text = f"nothing listens at {at}: check the address, or start a relay there (command: signaling)"
+        case ssl.SSLError():
+            why = printable(str(error))
+            text = f"no secure connection to {at}: {why}: check the certificate, or use ws:// for a plain relay"
+        case InvalidURI() | ValueError():
+            text = f"{at} is not a WebSocket address: use one like ws://localhost:8080 or wss://example.com/"
+        case TimeoutError():
+            text = f"no answer from {at} within {timeout:g} s: check the address"
+        case socket.gaierror():
+            text = f"there is no host of the name in {at}: check the address"
+        case ConnectionError() | EOFError():
+            text = f"what answers at {at} hung up: check the address, and whether it is ws:// or wss://"
+        case InvalidStatus():
+            status = error.response.status_code
+            text = f"what answers at {at} is no signaling relay (HTTP status {status}): check the address"
+        case WebSocketException():
+            text = f"what answers at {at} is no signaling relay: check the address"
+        case _:
+            text = f"no connection to {at}: {printable(str(error))}"
+    return SignalingConnectError(text, nothing_listens=nothing_listens)
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether nobody listens. A name with two addresses fails with both errors, as text, in one OSError."""
+    return isinstance(error, ConnectionRefusedError) or (
+        isinstance(error, OSError) and f"[Errno {errno.ECONNREFUSED}]" in str(error)
+    )
+
+
+def _without_secrets(url: str) -> str:
+    """The address as it may be shown: without a user's name and password, and without the query."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("?")[0].partition("/")
+    return printable(scheme + separator + authority.rpartition("@")[2] + slash + path)

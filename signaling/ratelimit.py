@@ -1,0 +1,21 @@
+"""How many, how fast. No I/O, no clock of its own."""
+
+
+class TokenBucket:
+    """Lets `burst` things pass at once, and `rate` a second for ever."""
+
+    __slots__ = ("_burst", "_rate", "_since", "_tokens")
+
+    def __init__(self, rate: float, burst: float, now: float) -> None:
+        self._rate = rate
+        self._burst = self._tokens = burst
+        self._since = now
+
+    def take(self, now: float) -> bool:
+        """Whether one more thing may pass at the time `now`, in seconds."""
+        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
+        self._since = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
