@@ -161,10 +161,14 @@ async def _run(options: PeerOptions, console: Console) -> int:
 
 
 def _configure_logging(verbose: int) -> None:
-    """Warnings; with -v what the peer does; with -vv all, which includes descriptions and addresses."""
+    """Our warnings; with -v what the peer does; with -vv all, which includes descriptions and addresses."""
     logging.basicConfig(
         level=logging.DEBUG if verbose > 1 else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
+    if verbose == 0:
+        # They warn of what they deal with themselves, such as pictures that came before the first whole one.
+        for name in ("aiortc", "aioice"):
+            logging.getLogger(name).setLevel(logging.ERROR)
     if verbose == 1:
         for name in ("peer", "signaling"):
             logging.getLogger(name).setLevel(logging.INFO)
