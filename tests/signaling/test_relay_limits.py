@@ -32,7 +32,7 @@ async def join_bare(bare: BareSocket, room: str) -> None:
 
 class TestDeadClients:
     async def test_silence_is_found_by_pings(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(ping_interval=0.2, ping_timeout=0.2)
+        relay = await start_relay(ping_interval=0.5, ping_timeout=0.5)
         async with BareSocket.open(relay.address) as dead, client_of(relay.url) as partner:
             await join_bare(dead, "lab")
             await partner.join("answerer", "lab")
@@ -43,7 +43,7 @@ class TestDeadClients:
             await partner.expect_nothing()
 
     async def test_half_a_frame_is_no_sign_of_life(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(ping_interval=0.2, ping_timeout=0.2)
+        relay = await start_relay(ping_interval=0.5, ping_timeout=0.5)
         async with BareSocket.open(relay.address) as dead, client_of(relay.url) as partner:
             await join_bare(dead, "lab")
             await partner.join("answerer", "lab")
@@ -56,10 +56,10 @@ class TestDeadClients:
             await gone
 
     async def test_who_answers_lives_on(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(ping_interval=0.05, ping_timeout=0.05)
+        relay = await start_relay(ping_interval=0.5, ping_timeout=0.5)
         async with BareSocket.open(relay.address) as alive, client_of(relay.url) as partner:
             await join_bare(alive, "lab")
-            for _ in range(10):
+            for _ in range(4):
                 opcode, payload = await alive.read_frame()
                 assert opcode == PING
                 alive.send_frame(PONG, payload)
@@ -109,7 +109,7 @@ class TestFloods:
             assert await bare.read_close() == 1008
 
     async def test_a_message_that_never_ends_ends_the_connection(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(ping_interval=0.1, ping_timeout=0.1)
+        relay = await start_relay(ping_interval=0.5, ping_timeout=0.5)
         async with BareSocket.open(relay.address) as bare:
             await bare.shake_hands()
             bare.send_frame(TEXT, b'{"type":', fin=False)

@@ -174,7 +174,7 @@ class TestLosingTheRelay:
             await other.expect_forwarded("offer", 2)
 
     async def test_a_relay_that_hangs_is_noticed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(connecting, "PING_INTERVAL", 0.2)
+        monkeypatch.setattr(connecting, "PING_INTERVAL", 1.0)
         monkeypatch.setattr(connecting, "CLOSE_TIMEOUT", 0.2)
         async with (
             RelayProcess.start("--port", "0") as relay,
