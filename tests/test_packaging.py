@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from peer import Peer
 from tests.network.namespaces import Network
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "signaling" / "page"
+NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.log")
 
 # Building asks for hatchling, and installing for aiortc and the like: from a cache that takes seconds, else a minute.
 pytestmark = pytest.mark.timeout(400)
@@ -42,16 +43,18 @@ def clean_environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Built:
+    source: Path
     wheel: Path
     sdist: Path
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """The sdist, and the wheel made from it, as for a release."""
+    """The sdist, and the wheel made from it, as for a release; of a copy, which nobody edits meanwhile."""
     directory = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--outdir", directory, ROOT, cwd=directory)
-    return Built(*directory.glob("*.whl"), *directory.glob("*.tar.gz"))
+    source = shutil.copytree(ROOT, directory / "source", ignore=NOT_SOURCE)
+    run(sys.executable, "-m", "build", "--outdir", directory, source, cwd=directory)
+    return Built(source, *directory.glob("*.whl"), *directory.glob("*.tar.gz"))
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,12 @@ def relay_url(installed: Installed) -> Iterator[str]:
 def test_wheel_holds_both_packages_and_the_page_and_nothing_else(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    packages = [ROOT / "peer", ROOT / "signaling"]
+    packages = [built.source / "peer", built.source / "signaling"]
     ours = {
-        path.relative_to(ROOT).as_posix()
+        path.relative_to(built.source).as_posix()
         for package in packages
         for path in package.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file()
     }
     assert names == ours
     assert {"peer/py.typed", "signaling/py.typed", "signaling/page/index.html"} <= names
@@ -139,15 +142,16 @@ def test_packages_are_run_as_modules_too(installed: Installed, package: str) -> 
     assert by_module.startswith(f"usage: {package} ")
 
 
-def test_signaling_serves_the_whole_page_under_its_policy(relay_url: str) -> None:
+def test_signaling_serves_the_whole_page_under_its_policy(built: Built, relay_url: str) -> None:
     address = relay_url.replace("ws:", "http:")
-    files = [path for path in PAGE.rglob("*") if path.is_file()]
+    page = built.source / "signaling" / "page"
+    files = [path for path in page.rglob("*") if path.is_file()]
     assert files
     for path in files:
-        with urlopen(f"{address}/{path.relative_to(PAGE).as_posix()}") as response:
+        with urlopen(f"{address}/{path.relative_to(page).as_posix()}") as response:
             assert response.read() == path.read_bytes()
     with urlopen(address) as response:
-        assert response.read() == (PAGE / "index.html").read_bytes()
+        assert response.read() == (page / "index.html").read_bytes()
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
