@@ -140,8 +140,12 @@
     }
 
     #onJoined(message) {
-      this.hasPartner = false;
-      if (!this.#keepsCall) this.#endCall();
+      if (message.resumed) {
+        this.#keepsCall = false; // nothing has changed, so no `ready` will follow
+      } else {
+        this.hasPartner = false;
+        if (!this.#keepsCall) this.#endCall();
+      }
       if (call.ROLES.includes(message.role) && message.role !== this.role) {
         this.role = message.role;
         this.onnotice("role-changed", message.role);
@@ -283,26 +287,50 @@
       if (connection !== this.connection) return;
       clearTimeout(this.#timers.connect);
       if (connection.connectionState === "failed") this.#onFailure();
-      else if (this.#negotiation.settled) this.#watchConnecting();
+      else if (connection.connectionState === "connected") this.#watchTransports(connection);
+      else if (this.#negotiation.settled) this.#watchConnecting(connection);
       this.onchange();
     }
 
     /** ICE does not give up while the partner might still send candidates. We do. */
-    #watchConnecting() {
-      if (["connected", "disconnected"].includes(this.connection.connectionState)) return;
+    #watchConnecting(connection) {
+      if (connection.connectionState === "disconnected") return;
       this.#timers.connect = setTimeout(() => this.#onFailure(), CONNECT_TIMEOUT);
+    }
+
+    /** A partner that closes its connection says so in DTLS (RFC 8446 §6.1), long before ICE would notice. */
+    #watchTransports(connection) {
+      for (const { transport } of [...connection.getSenders(), ...connection.getReceivers()]) {
+        if (!transport) continue;
+        transport.onstatechange = () => {
+          if (connection === this.connection && transport.state === "closed") this.#onPartnerClosed();
+        };
+      }
     }
 
     /** Who offers offers anew; who answers waits for that, with the broken connection's state in view. */
     #onFailure() {
       this.#keepsCall = false;
       this.onnotice("connection-failed", null);
-      if (!this.hasPartner) {
-        this.#onPartnerLeft(); // the relay forgot them: when it tells of a partner again, that is a new call
-      } else if (this.#negotiation.localDescription?.type === "offer") {
-        clearTimeout(this.#timers.retry);
-        this.#timers.retry = setTimeout(() => this.#offer(), RETRY_DELAY);
-      }
+      if (!this.hasPartner) this.#onPartnerLeft(); // if the relay tells of a partner again, that is a new call
+      else if (this.#hasOffered) this.#offerLater();
+    }
+
+    /** The relay mostly says in the same moment that they left. If not, they want another connection. */
+    #onPartnerClosed() {
+      const offersAgain = this.hasPartner && this.#hasOffered;
+      this.#hangUp();
+      if (offersAgain) this.#offerLater();
+      this.onchange();
+    }
+
+    get #hasOffered() {
+      return this.#negotiation?.localDescription?.type === "offer";
+    }
+
+    #offerLater() {
+      clearTimeout(this.#timers.retry);
+      this.#timers.retry = setTimeout(() => this.#offer(), RETRY_DELAY);
     }
 
     #endCall() {

@@ -7,7 +7,7 @@
   const PONG_TIMEOUT = 10000;
 
   class WebSocketSignaling {
-    /** Called with each message of the relay, as parseMessage gives it. */
+    /** Called with each message of the relay, as parseMessage gives it; `joined` has `resumed`: our place was kept. */
     onmessage = () => {};
     /** Called with "connecting", "open", "retrying" or "closed". */
     onstate = () => {};
@@ -87,7 +87,9 @@
         return;
       }
       if (message.type === "joined") {
-        this.#resume = typeof message.resume === "string" ? message.resume : null;
+        const resume = typeof message.resume === "string" ? message.resume : null;
+        message.resumed = resume !== null && resume === this.#resume; // else it is a new place, of a new secret
+        this.#resume = resume;
         // On the next socket, ask for the very place that was given.
         if (call.ROLES.includes(message.role)) this.#membership.role = message.role;
         if (typeof message.roomId === "string") this.#membership.roomId = message.roomId;

@@ -165,6 +165,8 @@
     "error-not-in-room": ["The server says that this page is in no room. Reset the role and choose again.", "服务器表示本页不在任何房间。请重置角色后重新选择。"],
     "error-bad-message": ["The server did not understand a message of this page.", "服务器无法理解本页发送的消息。"],
     "error-unknown-type": ["The server does not know a message of this page.", "服务器不认识本页发送的某种消息。"],
+    "error-bad-role": ["The server does not know this role.", "服务器不认识这个角色。"],
+    "error-replaced": ["Another connection has taken your place in the room.", "另一个连接占用了您在房间中的位置。"],
     "error-other": ["The server says: {detail}", "服务器消息：{detail}"],
     "server-wrong": [
       "“{detail}” is not a server address. Write it like ws://localhost:8080.",

@@ -1,5 +1,6 @@
 """The page in a tab of a real browser, driven as a person would."""
 
+import asyncio
 import json
 import urllib.parse
 from base64 import b64decode
@@ -76,6 +77,7 @@ class CallPage:
         """The messages that the page sent to a relay, oldest first."""
         self.received: list[dict[str, Any]] = []
         """The messages that the page got from a relay, oldest first."""
+        self._news = asyncio.Event()
         tab.set_default_timeout(TIMEOUT_MS)
         tab.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         tab.on("console", self._on_console)
@@ -103,14 +105,14 @@ class CallPage:
         websocket.on("framesent", lambda frame: self._note(self.sent, frame))
         websocket.on("framereceived", lambda frame: self._note(self.received, frame))
 
-    @staticmethod
-    def _note(messages: list[dict[str, Any]], frame: str | bytes) -> None:
+    def _note(self, messages: list[dict[str, Any]], frame: str | bytes) -> None:
         try:
             message = json.loads(frame)
         except ValueError:
             return  # junk that a test's relay sent on purpose
         if isinstance(message, dict):
             messages.append(message)
+            self._news.set()
 
     # What a person does
 
@@ -160,6 +162,13 @@ class CallPage:
     async def status(self) -> str:
         """The line that says how things stand."""
         return await self.element("status").inner_text()
+
+    async def until_received(self, kind: str, count: int = 1) -> None:
+        """Wait until the relay has sent the page so many messages of one type, since it was opened."""
+        async with asyncio.timeout(TIMEOUT_MS / 1000):
+            while [message.get("type") for message in self.received].count(kind) < count:
+                self._news.clear()
+                await self._news.wait()
 
     def sent_of(self, kind: str) -> list[dict[str, Any]]:
         """The messages of one type that the page sent to a relay."""

@@ -66,16 +66,19 @@ async def relay() -> AsyncIterator[Relay]:
 async def call_page(chromium: LaunchChromium) -> AsyncIterator[OpenCallPage]:
     """`await call_page(url, role="answerer", room="lab", start=True)` opens the page with these parameters.
 
-    Without `context` each page is in a browser of its own. A test fails in the end when a page had an uncaught
-    exception or broke its Content-Security-Policy.
+    Without `context` each page has one of its own, with a storage of its own, in a Chromium that the test's pages
+    share; for separate processes, give contexts of browsers that `chromium` made. A test fails in the end when a
+    page had an uncaught exception or broke its Content-Security-Policy.
     """
     pages: list[CallPage] = []
+    shared: list[Browser] = []
 
     async def open_page(
         url: str, *, context: BrowserContext | None = None, start: bool = False, **parameters: str
     ) -> CallPage:
         if context is None:
-            context = await (await chromium()).new_context()
+            shared[:] = shared or [await chromium()]
+            context = await shared[0].new_context()
         page = await CallPage.in_context(context)
         pages.append(page)
         return await page.open(url, start=start, **parameters)
