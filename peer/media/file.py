@@ -16,19 +16,32 @@ from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
 from peer.media.sound import block_frame
 from peer.media.source import Notify, SourceRequest
 from peer.media.testsource import VIDEO_TIME_BASE
+from peer.media.threads import call_on_loop
 
 logger = logging.getLogger(__name__)
 
+NAMES = {"video": "picture", "audio": "sound"}
 FAREWELL = 2.0  # seconds that a thread which waits for a network is given to end
 
 
-async def open_file(url: str, kinds: frozenset[str], request: SourceRequest, notify: Notify) -> "FileSource":
-    """Make a source of those of `kinds` that a file or URL has. Raises MediaError when it has none of them."""
+async def open_file(
+    url: str,
+    needed: frozenset[str],
+    request: SourceRequest,
+    notify: Notify,
+    *,
+    welcome: frozenset[str] = frozenset(),
+) -> "FileSource":
+    """Make a source of the `needed` kinds of a file or URL, and of those of the `welcome` that it has.
+
+    Raises MediaError when it can't be played or a needed kind is not in it.
+    """
     contents = await asyncio.to_thread(probe, url)
-    if not kinds & contents.kinds:
-        wanted, there = ({"video": "picture", "audio": "sound"}[min(each)] for each in (kinds, contents.kinds))
-        raise MediaError(f"can't play {shown(url)} for its {wanted}: there is only {there} in it")
-    film = Film(url, kinds & contents.kinds, request.size, request.fps, loop=request.loop or contents.still)
+    for kind in needed - contents.kinds:
+        raise MediaError(f"can't play {shown(url)} for its {NAMES[kind]}: there is none in it; choose another file")
+    film = Film(
+        url, (needed | welcome) & contents.kinds, request.size, request.fps, loop=request.loop or contents.still
+    )
     return FileSource(film, notify)
 
 
@@ -69,7 +82,7 @@ class FileSource:
             logger.debug("playing stopped", exc_info=True)
             reason = str(error) if isinstance(error, MediaError) else f"{self.label} broke off: {error.strerror}"
             if not playout.abandoned:
-                loop.call_soon_threadsafe(self._notify, reason)
+                call_on_loop(loop, self._notify, reason)
 
 
 class _FilmTrack(MediaStreamTrack):

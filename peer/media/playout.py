@@ -1,7 +1,6 @@
 """Between a thread that decodes a file and the tracks that play it: a little stock of frames, and one clock for all."""
 
 import asyncio
-import contextlib
 import dataclasses
 import threading
 import time
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 import av
 
 from peer.media.sound import Samples
+from peer.media.threads import call_on_loop
 
 LEAD = 0.3  # seconds of each kind to keep ready
 MOST_BYTES = 48 << 20  # and at most so much, where a kind is rare and all the other has to be kept until it comes
@@ -97,8 +97,7 @@ class Playout:
         return True
 
     def _wake(self, kind: str) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody is left to be woken
-            self._loop.call_soon_threadsafe(self._arrived[kind].set)
+        call_on_loop(self._loop, self._arrived[kind].set)
 
     # The tracks' side, on the event loop.
 

@@ -16,6 +16,7 @@ from peer.errors import MediaError
 from peer.media.recording import CONTAINERS, Recording
 from peer.media.sound import Resampler
 from peer.media.source import Notify
+from peer.media.threads import call_on_loop
 from peer.media.timeline import Timeline
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Recorder:
         loop = asyncio.get_running_loop()
 
         def report(line: str) -> None:
-            loop.call_soon_threadsafe(self._notify, line)
+            call_on_loop(loop, self._notify, line)
 
         self._call = call = _Call(kinds, self._claim, report)
         thread = threading.Thread(target=call.run, name=f"record {self._path.name}", daemon=True)

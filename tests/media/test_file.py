@@ -15,6 +15,7 @@ import psutil
 import pytest
 from aiortc import MediaStreamError, MediaStreamTrack
 from mediafiles import flash_and_beep, make_file, strongest_frequency, tone
+from noting import Notes
 
 from peer.errors import MediaError
 from peer.media.file import FileSource, open_file
@@ -37,8 +38,11 @@ async def read(track: MediaStreamTrack, limit: int = 10_000) -> list[tuple[float
     return [(moment, frame) for frame, moment in frames]
 
 
-async def open_it(path: Path | str, kinds: frozenset[str] = BOTH, **request: object) -> FileSource:
-    return await open_file(str(path), kinds, SourceRequest(**request), pytest.fail)  # type: ignore[arg-type]
+async def open_it(path: Path | str, *needed: str, only: bool = False, **request: object) -> FileSource:
+    """The file with the kinds that it has; it must have the `needed`, and with `only`, others are left."""
+    settings = SourceRequest(**request)  # type: ignore[arg-type]
+    welcome = frozenset() if only else BOTH
+    return await open_file(str(path), frozenset(needed), settings, pytest.fail, welcome=welcome)
 
 
 def counters(frames: list[tuple[float, av.VideoFrame | av.AudioFrame]]) -> list[int]:
@@ -136,7 +140,7 @@ async def test_a_film_with_one_kind_gives_that(kind: str, tmp_path: Path) -> Non
 
 
 async def test_one_kind_of_a_film_may_be_taken_and_the_other_left(film: Path) -> None:
-    source = await open_it(film, frozenset({"video"}))
+    source = await open_it(film, "video", only=True)
     (track,) = source.open_tracks()
     check_pictures(await read(track), 30, 45)
     await source.close()
@@ -340,8 +344,8 @@ async def test_bad_files_are_refused_in_one_line(bad_files: Path) -> None:
 
 async def test_a_kind_that_the_film_lacks_is_an_error(tmp_path: Path) -> None:
     path = make_file(tmp_path / "silent.mkv", seconds=0.2)
-    with pytest.raises(MediaError, match="for its sound: there is only picture in it"):
-        await open_it(path, frozenset({"audio"}))
+    with pytest.raises(MediaError, match="for its sound: there is none in it; choose another file"):
+        await open_it(path, "audio")
 
 
 @pytest.mark.parametrize("url", ["http://user:secret@127.0.0.1:1/film.mp4?key=secret", "nonsense://there/film"])
@@ -377,14 +381,14 @@ async def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
     assert sounds[-1][1].time > 0.8
 
 
-async def test_a_file_that_vanishes_while_it_is_looped_ends_with_a_note(tmp_path: Path, notes: list[str]) -> None:
+async def test_a_file_that_vanishes_while_it_is_looped_ends_with_a_note(tmp_path: Path, notes: Notes) -> None:
     path = make_file(tmp_path / "short.mkv", seconds=0.3)
-    source = await open_file(str(path), BOTH, SourceRequest(loop=True), notes.append)
+    source = await open_file(str(path), frozenset({"video"}), SourceRequest(loop=True), notes.append)
     (track,) = source.open_tracks()
     await track.recv()
     path.unlink()
     await read(track)
-    await asyncio.sleep(0)  # for the note to arrive
+    await notes.wait(1)
     assert notes == [f"can't play {path}: no such file or directory; check the name and that it can be read"]
     await source.close()
 

@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 from mediafiles import Contents, examine, flash_and_beep, tone
+from noting import Notes
 
 from peer.errors import MediaError
 from peer.media.pump import Pump
@@ -64,7 +65,7 @@ def check_call(contents: Contents, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-async def test_both_tracks_of_a_call_are_in_the_file(suffix: str, tmp_path: Path, notes: list[str]) -> None:
+async def test_both_tracks_of_a_call_are_in_the_file(suffix: str, tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / f"call{suffix}", notify=notes.append)
     await record_call(recorder, 2)
     await recorder.close()
@@ -79,7 +80,7 @@ async def test_both_tracks_of_a_call_are_in_the_file(suffix: str, tmp_path: Path
     assert notes == []
 
 
-async def test_each_call_gets_its_own_file_and_none_is_overwritten(tmp_path: Path, notes: list[str]) -> None:
+async def test_each_call_gets_its_own_file_and_none_is_overwritten(tmp_path: Path, notes: Notes) -> None:
     (tmp_path / "call-2.mp4").write_text("mine")
     recorder = Recorder(tmp_path / "call.mp4", notify=notes.append)
     for _ in range(2):
@@ -91,7 +92,7 @@ async def test_each_call_gets_its_own_file_and_none_is_overwritten(tmp_path: Pat
         assert examine(file).counters[0][1] == 0
 
 
-async def test_overwriting_is_done_when_allowed(tmp_path: Path, notes: list[str]) -> None:
+async def test_overwriting_is_done_when_allowed(tmp_path: Path, notes: Notes) -> None:
     (tmp_path / "call.mkv").write_text("old")
     recorder = Recorder(tmp_path / "call.mkv", overwrite=True, notify=notes.append)
     await record_call(recorder, 0.4)
@@ -102,7 +103,7 @@ async def test_overwriting_is_done_when_allowed(tmp_path: Path, notes: list[str]
 
 @pytest.mark.parametrize("kind", ["audio", "video"])
 @pytest.mark.parametrize("suffix", SUFFIXES)
-async def test_a_call_of_one_kind_is_recorded(kind: str, suffix: str, tmp_path: Path, notes: list[str]) -> None:
+async def test_a_call_of_one_kind_is_recorded(kind: str, suffix: str, tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / f"call{suffix}", notify=notes.append)
     await record_call(recorder, 1, frozenset({kind}))
     await recorder.close()
@@ -114,7 +115,7 @@ async def test_a_call_of_one_kind_is_recorded(kind: str, suffix: str, tmp_path: 
         assert contents.frequency() == pytest.approx(TEST_TONE_HZ, abs=2)
 
 
-async def test_a_call_without_frames_leaves_no_file(tmp_path: Path, notes: list[str]) -> None:
+async def test_a_call_without_frames_leaves_no_file(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "call.mp4", notify=notes.append)
     recorder.begin_call(BOTH)
     recorder.end_call()
@@ -210,7 +211,7 @@ def test_a_new_resolution_is_scaled_into_the_file_with_its_shape_kept(tmp_path: 
     assert upright[180, 230:410].max() > 100
 
 
-async def test_the_canvas_is_large_enough_for_a_picture_that_grows(tmp_path: Path, notes: list[str]) -> None:
+async def test_the_canvas_is_large_enough_for_a_picture_that_grows(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "grow.mp4", notify=notes.append)
     recorder.begin_call(frozenset({"video"}))
     for number, size in enumerate([(320, 180), (640, 360), (1280, 720)]):
@@ -221,7 +222,7 @@ async def test_the_canvas_is_large_enough_for_a_picture_that_grows(tmp_path: Pat
     assert [counter for _, counter in contents.counters] == [0, 1, 2]
 
 
-async def test_a_picture_that_comes_late_finds_its_track(tmp_path: Path, notes: list[str]) -> None:
+async def test_a_picture_that_comes_late_finds_its_track(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "late.mp4", notify=notes.append)
     recorder.begin_call(BOTH)
     audio = TestSource({"audio"})
@@ -240,7 +241,7 @@ async def test_a_picture_that_comes_late_finds_its_track(tmp_path: Path, notes: 
     assert contents.loud()[0] == pytest.approx((0, 3), abs=0.2)
 
 
-async def test_the_frames_that_others_see_are_not_changed(tmp_path: Path, notes: list[str]) -> None:
+async def test_the_frames_that_others_see_are_not_changed(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "shared.mp4", notify=notes.append)
     recorder.begin_call(BOTH)
     shown, heard = picture(90), sound(tone(0.02), pts=12345)
@@ -253,14 +254,14 @@ async def test_the_frames_that_others_see_are_not_changed(tmp_path: Path, notes:
     assert (heard.to_ndarray() == before[1]).all()
 
 
-async def test_when_the_encoder_is_behind_frames_are_dropped_and_that_is_told(tmp_path: Path, notes: list[str]) -> None:
+async def test_when_the_encoder_is_behind_frames_are_dropped_and_that_is_told(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "flood.mp4", notify=notes.append)
     recorder.begin_call(frozenset({"video"}))
     frame = picture(1, (1280, 720))
     for _ in range(500):
         recorder.on_video(frame)
     await recorder.close()
-    await asyncio.sleep(0)  # for the note to arrive
+    await notes.wait(1)
     assert len(notes) == 1
     assert "this machine was too slow" in notes[0]
     assert len(examine(tmp_path / "flood.mp4").pictures) < 400
@@ -305,12 +306,12 @@ def test_what_was_recorded_until_the_process_was_killed_plays(suffix: str, tmp_p
 
 
 @pytest.mark.parametrize("name", ["call.avi", "call", "call.mp3", ".mp4"])
-def test_an_unknown_suffix_is_refused(name: str, tmp_path: Path, notes: list[str]) -> None:
+def test_an_unknown_suffix_is_refused(name: str, tmp_path: Path, notes: Notes) -> None:
     with pytest.raises(MediaError, match=r"the name must end in \.mp4, \.mkv, \.webm$"):
         Recorder(tmp_path / name, notify=notes.append)
 
 
-def test_places_that_cannot_be_written_are_refused(tmp_path: Path, notes: list[str]) -> None:
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path, notes: Notes) -> None:
     (tmp_path / "there.mp4").touch()
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "file").touch()
@@ -328,7 +329,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path, notes: list[s
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.mp4", "there.mp4"]
 
 
-async def test_a_disk_that_fills_up_ends_the_recording_not_the_call(tmp_path: Path, notes: list[str]) -> None:
+async def test_a_disk_that_fills_up_ends_the_recording_not_the_call(tmp_path: Path, notes: Notes) -> None:
     recorder = Recorder(tmp_path / "full.mkv", notify=notes.append)
     (tmp_path / "full.mkv").symlink_to("/dev/full")
     recorder = Recorder(tmp_path / "full.mkv", overwrite=True, notify=notes.append)
@@ -340,12 +341,12 @@ async def test_a_disk_that_fills_up_ends_the_recording_not_the_call(tmp_path: Pa
         recorder.on_video(frame)
         await asyncio.sleep(0.005)
     await recorder.close()
-    await asyncio.sleep(0)  # for the note to arrive
+    await notes.wait(1)
     assert len(notes) == 1
     assert notes[0].lower() == f"recording to {tmp_path / 'full.mkv'} stopped: no space left on device"
 
 
-async def test_no_thread_is_left(tmp_path: Path, notes: list[str]) -> None:
+async def test_no_thread_is_left(tmp_path: Path, notes: Notes) -> None:
     before = set(threading.enumerate())
     recorder = Recorder(tmp_path / "call.mp4", notify=notes.append)
     for _ in range(3):

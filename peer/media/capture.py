@@ -1,0 +1,217 @@
+"""A camera or microphone as a source: captured by a thread while a call needs it, shared by calls that follow."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import av
+from aiortc import MediaStreamError, MediaStreamTrack
+
+from peer.media.frames import FrameStream
+from peer.media.pictures import to_yuv420p
+from peer.media.probing import Found, explained
+from peer.media.sound import RATE, Blocks, Resampler, block_frame
+from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
+from peer.media.source import Notify
+from peer.media.testsource import VIDEO_TIME_BASE
+from peer.media.threads import call_on_loop
+
+logger = logging.getLogger(__name__)
+
+AUDIO_ROOM = 10  # blocks of 20 ms that wait for a slow call before the oldest are dropped
+AUDIO_TOLERANCE = 0.1  # seconds that a sound card's clock may be off its count of samples
+LINGER = 2.0  # seconds that a device is kept open for the next call, since opening takes a camera time
+RETRY = 1.0  # seconds between attempts to get back a device that was lost
+FAREWELL = 2.0  # seconds that a thread which waits for a device is given to end
+
+Frame = av.VideoFrame | av.AudioFrame
+
+
+class DeviceSource:
+    """Gives each track the newest picture, or the last moments of sound; nothing piles up when a call is slow."""
+
+    def __init__(self, found: Found, notify: Notify, *, linger: float = LINGER) -> None:
+        """Must be made on the event loop."""
+        self.kinds = frozenset({found.device.kind})
+        self.label = found.label
+        self._found = found
+        self._notify = notify
+        self._linger = linger
+        self._tracks: set[_DeviceTrack] = set()
+        self._capture: _Capture | None = None  # while it runs
+        self._loop = asyncio.get_running_loop()
+        self._begin = time.monotonic()
+
+    def open_tracks(self) -> list[MediaStreamTrack]:
+        """One new track. The device is opened, unless it is open."""
+        track = _DeviceTrack(self._found.device.kind, self._stopped)
+        self._tracks.add(track)
+        if self._capture is None or self._capture.stopping:
+            self._capture = _Capture(self._found, self._deliver, self._tell, self._begin, after=self._capture)
+        return [track]
+
+    async def close(self) -> None:
+        """End the tracks, and release the device."""
+        for track in list(self._tracks):
+            track.stop()
+        if self._capture is not None:
+            self._capture.stop()
+            await asyncio.to_thread(self._capture.join, FAREWELL)
+
+    def _deliver(self, frame: Frame) -> None:
+        for track in self._tracks:
+            track.frames.put(frame)
+
+    def _tell(self, line: str) -> None:
+        call_on_loop(self._loop, self._notify, line)
+
+    def _stopped(self, track: "_DeviceTrack") -> None:
+        self._tracks.discard(track)
+        if not self._tracks:
+            self._loop.call_later(self._linger, self._release_if_unused)
+
+    def _release_if_unused(self) -> None:
+        if not self._tracks and self._capture is not None:
+            self._capture.stop()
+
+
+class _DeviceTrack(MediaStreamTrack):
+    def __init__(self, kind: str, stopped: "Callable[[_DeviceTrack], None]") -> None:
+        super().__init__()
+        self.kind = kind
+        self.frames: FrameStream[Frame] = FrameStream(1 if kind == "video" else AUDIO_ROOM)
+        self._stopped = stopped
+
+    async def recv(self) -> Frame:
+        """The newest picture, or the next 20 ms, as soon as it is there."""
+        if self.readyState == "live":
+            async for frame in self.frames:
+                return frame
+        raise MediaStreamError
+
+    def stop(self) -> None:
+        """End the track. The device is released when no call needs it any more."""
+        if self.readyState == "live":
+            super().stop()
+            self.frames.close()
+            self._stopped(self)
+
+
+class _Capture:
+    """The thread that reads a device, and opens it again when it was lost."""
+
+    def __init__(
+        self,
+        found: Found,
+        deliver: Callable[[Frame], None],
+        tell: Notify,
+        begin: float,
+        *,
+        after: "_Capture | None",
+    ) -> None:
+        """`deliver` is called on the event loop, `tell` in the thread. Time counts from `begin`.
+
+        `after` is the capture of this device before this one: the device is opened when that has let go of it.
+        """
+        self._found = found
+        self._deliver = deliver
+        self._tell = tell
+        self._begin = begin
+        self._after = after
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._box: deque[Frame] = deque(maxlen=1 if found.device.kind == "video" else AUDIO_ROOM)
+        self._box_lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"capture {found.device.name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Let go of the device, soon."""
+        self._stop.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait until the device is released."""
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        if self._after is not None:
+            self._after.join(FAREWELL)
+            self._after = None
+        lost = False
+        while not self.stopping:
+            try:
+                for frame in self._frames():
+                    if lost:
+                        self._tell(f"{self._found.device.label} is back")
+                        lost = False
+                    self._hand_over(frame)
+                problem = "gives nothing more"
+            except (OSError, av.FFmpegError) as error:
+                problem = explained(error, self._found.device.kind)
+            if not lost and not self.stopping:
+                self._tell(f"{self._found.device.label} {problem}. The call goes on without it until it is back")
+                lost = True
+            self._stop.wait(RETRY)
+
+    def _frames(self) -> Iterator[Frame]:
+        opening = self._found.opening
+        with av.open(opening.file, format=opening.format, options=opening.options) as file:
+            sounds = _Sounds(self._begin)
+            for frame in file.decode(file.streams[0]):
+                if self.stopping:
+                    return
+                if isinstance(frame, av.VideoFrame):
+                    yield self._picture(frame)
+                elif isinstance(frame, av.AudioFrame):
+                    yield from sounds.convert(frame)
+
+    def _picture(self, frame: av.VideoFrame) -> av.VideoFrame:
+        moment = time.monotonic() - self._begin
+        picture = to_yuv420p(frame)
+        picture.pts, picture.time_base = round(moment * VIDEO_TIME_BASE.denominator), VIDEO_TIME_BASE
+        return picture
+
+    def _hand_over(self, frame: Frame) -> None:
+        """To the event loop, without leaving anything there when it is slow: what is not fetched is replaced."""
+        with self._box_lock:
+            first = not self._box
+            self._box.append(frame)
+        if first:
+            call_on_loop(self._loop, self._fetch)
+
+    def _fetch(self) -> None:
+        with self._box_lock:
+            frames = list(self._box)
+            self._box.clear()
+        for frame in frames:
+            self._deliver(frame)
+
+
+class _Sounds:
+    """Cuts what a sound card gives into blocks. Its own clock tells when samples are missing."""
+
+    def __init__(self, begin: float) -> None:
+        self._begin = begin
+        self._resampler = Resampler()
+        self._blocks = Blocks(AUDIO_TOLERANCE)
+        self._start: float | None = None  # what the card's clock shows at `begin`; set with the first frame
+        self._next = 0.0
+
+    def convert(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
+        length = frame.samples / frame.sample_rate
+        card_time = self._next if frame.time is None else frame.time
+        self._next = card_time + length
+        if self._start is None:
+            self._start = card_time - (time.monotonic() - length - self._begin)
+        for block in self._blocks.add(card_time - self._start, self._resampler.samples(frame)):
+            sound = block_frame(block.samples)
+            sound.pts, sound.time_base = round(block.time * RATE), AUDIO_TIME_BASE
+            yield sound

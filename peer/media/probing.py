@@ -1,0 +1,112 @@
+"""Finds a camera or microphone that works, by opening it for a moment and reading what it gives."""
+
+import asyncio
+import errno
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import av
+
+from peer.errors import MediaError
+from peer.media.devices import Device, Opening
+from peer.media.threads import call_on_loop
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds that a device is given to open and to give its first frame
+
+ABSENT, STRANGE = "is not there (is it plugged in?)", "is not such a device (check the name)"
+MEANINGS = {
+    errno.ENOENT: ABSENT,
+    errno.ENXIO: ABSENT,
+    errno.ENODEV: ABSENT,
+    errno.EBUSY: "is in use (close the program that uses it)",
+    errno.ENOTTY: STRANGE,
+    errno.EISDIR: STRANGE,
+}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A device that works, the way to open it, and what it gave: "1280x720 30 fps"."""
+
+    device: Device
+    opening: Opening
+    gives: str
+
+    @property
+    def label(self) -> str:
+        """For people: "camera /dev/video0 1280x720 30 fps"."""
+        return f"{self.device.label} {self.gives}".strip()
+
+
+async def find(devices: list[Device], patience: float = PATIENCE) -> Found:
+    """Try the devices, at least one, and the ways to open each, in order; return the first that works.
+
+    Raises MediaError with what was wrong with the first device and what to do about it.
+    """
+    problems = []
+    for device in devices:
+        for opening in device.openings:
+            try:
+                gives = await _in_time(partial(_try, opening), patience)
+            except (OSError, av.FFmpegError) as error:  # TimeoutError is an OSError
+                logger.debug("%s does not open with %s: %s", device.label, opening, error)
+                problem = error
+            else:
+                return Found(device, opening, gives)
+        problems.append(f"{device.label} {explained(problem, device.kind)}")
+    raise MediaError(problems[0])
+
+
+def explained(error: Exception, kind: str) -> str:
+    """What an error of a device means, and what to do: goes after the device's name."""
+    if isinstance(error, TimeoutError) and not isinstance(error, av.FFmpegError):
+        return "gives nothing (unplug it and plug it in again)"
+    code = getattr(error, "errno", None) or 0
+    if code in (errno.EACCES, errno.EPERM):
+        return f"may not be opened (add this user to the group {kind})"
+    if code == errno.EIO and kind == "audio":  # all that ALSA says when a name leads to no card
+        return "can't be opened (is there a sound card?)"
+    if code in MEANINGS:
+        return MEANINGS[code]
+    return f"fails: {(getattr(error, 'strerror', None) or str(error)).lower()}"
+
+
+def _try(opening: Opening) -> str:
+    """Open a device, wait for its first frame, close it, and say what it gives."""
+    with av.open(opening.file, format=opening.format, options=opening.options) as file:
+        for frame in file.decode(file.streams[0]):
+            if not isinstance(frame, av.VideoFrame):
+                return ""
+            stream = file.streams.video[0]
+            rate = stream.average_rate or stream.base_rate
+            return f"{frame.width}x{frame.height}" + (f" {float(rate):.4g} fps" if rate else "")
+    raise TimeoutError
+
+
+async def _in_time(function: Callable[[], T], seconds: float) -> T:
+    """Call a function that may hang, as drivers do, in a thread that nobody has to wait for."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(action: Callable[..., None], value: object) -> None:
+        if not outcome.done():
+            action(value)
+
+    def call() -> None:
+        try:
+            result = function()
+        except (OSError, av.FFmpegError) as error:
+            call_on_loop(loop, settle, outcome.set_exception, error)
+        else:
+            call_on_loop(loop, settle, outcome.set_result, result)
+
+    threading.Thread(target=call, name="probe device", daemon=True).start()
+    return await asyncio.wait_for(outcome, seconds)
