@@ -1,6 +1,7 @@
 """One call: a connection, the tracks that it sends, and the way of what it receives to the sinks."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -64,8 +65,9 @@ class Call:
         ended = None
         if self._up_at is not None:
             # Counts of a connection that its partner has closed may not be had any more; then the last ones hold.
-            async with asyncio.timeout(STATISTICS_SECONDS):
-                await self.statistics()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATISTICS_SECONDS):
+                    await self.statistics()
             seconds = time.monotonic() - self._up_at
             ended = CallEnded(
                 reason=reason,

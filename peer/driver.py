@@ -156,6 +156,8 @@ class Driver:
             made = await job
         except NegotiationError as error:
             self.post(jsep.DescriptionRejected(generation, str(error)))
+        except OSError:
+            logger.debug("nothing could be gathered, as is told where it was asked for")
         else:
             if made is not None:
                 self.post(jsep.LocalDescription(generation, made))

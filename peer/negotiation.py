@@ -63,6 +63,7 @@ FAILURES_BEFORE_REST = 3
 """After so many broken offers in a row, an answerer takes the next one only when its rest is over."""
 REPEATS_BEFORE_YIELDING = 2
 """How often an offer is repeated to a partner that offers itself, before ours gives way."""
+MAX_HEARD = 32
 REJOIN_SECONDS = 8.0
 """How long an answerer that lost its connection waits for a new offer before it takes its place in the room anew."""
 
@@ -92,6 +93,8 @@ class Negotiation:
         self._failures = 0
         self._collided: Description | None = None
         """The partner's offer that ours did not give way to."""
+        self._heard: deque[object] = deque(maxlen=MAX_HEARD)
+        """What the partner offered and answered, in this order: only the last of it holds, the rest are echoes."""
         self._postponed: Description | None = None
         """The newest offer that came while a partner's broken ones made us rest."""
         self._relay_away = False
@@ -240,6 +243,7 @@ class Negotiation:
         if self.state is not State.OFFERED or self._local is None or answer.mids != self._local.mids:
             return
         self._do(StopTimer(Timer.REPEAT))
+        self._heard.append(answer.identity)
         self._remote = answer
         self._do(ApplyAnswer(self.generation, answer))
         self._connect()
@@ -257,11 +261,14 @@ class Negotiation:
     # ---- answering
 
     def _on_offer(self, offer: Description) -> None:
-        if self.state is State.JOINING:
+        if offer.identity not in self._heard:
+            self._heard.append(offer.identity)
+        nobody_is_there = self.state is State.WAITING and self.role is Role.OFFERER
+        if self.state is State.JOINING or nobody_is_there or offer.identity != self._heard[-1]:
             return
         if offer.same_session(self._remote):
             self._repeat_answer()
-        elif self.role is Role.OFFERER and not self._yields_to(offer):
+        elif self.state in (State.OFFERING, State.OFFERED) and not self._yields_to(offer):
             self._collided = offer
         elif self._failures >= FAILURES_BEFORE_REST and self.state is State.EXPECTING:
             self._postponed = offer
@@ -275,8 +282,6 @@ class Negotiation:
         gets its way by repeating its offer; or it is like us, on a relay that gave both the same role: then exactly
         one of the two yields at once, by a comparison that both make alike.
         """
-        if self.state is State.WAITING:
-            return False  # Nobody is there; an offer can only be a leftover.
         if offer.same_session(self._collided):
             return True
         return self._local is not None and max(self._local.ufrags) < max(offer.ufrags)
@@ -327,10 +332,10 @@ class Negotiation:
         """Add it when the description that it belongs to is known, else keep it for then (RFC 8838 §11)."""
         if self.state is State.JOINING or not self._belongs(candidate):
             return
-        if self._remote is None:
-            self._early.append(candidate)
-        else:
+        if self._remote is not None:
             self._add(candidate)
+        elif candidate.line or candidate.ufrag is not None:  # else it may end the last connection's candidates
+            self._early.append(candidate)
 
     def _belongs(self, candidate: Candidate) -> bool:
         """Whether the candidate is of the partner's present connection, as far as it tells (RFC 8839 §5.4)."""
@@ -377,8 +382,9 @@ class Negotiation:
         rest = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
         if self.role is Role.ANSWERER and self.state is not State.WAITING:
-            self.state = State.EXPECTING
-            self._restart()
+            if self.state is not State.EXPECTING:  # else not even gathering works: the next offer tries anew
+                self.state = State.EXPECTING
+                self._restart()
             self._do(StartTimer(Timer.RETRY, REJOIN_SECONDS))
             return
         if self.state is not State.WAITING:
