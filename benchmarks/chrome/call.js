@@ -1,0 +1,108 @@
+"use strict";
+// One end of a measured call, as a plain page would hold it: a camera, a microphone, trickled candidates.
+((bench) => {
+  class Call {
+    #options;
+    #watch;
+    #stream;
+    #socket;
+    #role;
+    #connection = null;
+    #joined;
+    #failed;
+    #steps = Promise.resolve(); // messages are handled one after the other
+    #early = []; // candidates that came before the description
+    /** Resolves when there is a place in the room. */
+    joined = new Promise((resolve, reject) => ([this.#joined, this.#failed] = [resolve, reject]));
+
+    constructor(options, watch, stream) {
+      this.#options = options;
+      this.#watch = watch;
+      this.#stream = stream;
+      this.#socket = new WebSocket(options.relay);
+      this.#socket.onopen = () => this.#send("join", { role: options.role, roomId: options.room });
+      this.#socket.onerror = () => this.#failed(new Error(`no relay at ${options.relay}`));
+      this.#socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
+    }
+
+    get connection() {
+      return this.#connection;
+    }
+
+    #receive(message) {
+      if (message.type === "ready") this.#watch.readyAt ??= bench.unixTime();
+      this.#steps = this.#steps.then(() => this.#handle(message));
+    }
+
+    async #handle({ type, role, payload }) {
+      if (type === "joined") {
+        this.#role = role;
+        this.#joined();
+      } else if (type === "ready") {
+        this.#open();
+        if (this.#role === "offerer") await this.#describe();
+      } else if (type === "offer" && this.#connection.remoteDescription === null) {
+        await this.#connection.setRemoteDescription(payload);
+        this.#preferCodec();
+        await this.#describe();
+        await this.#addEarly();
+      } else if (type === "answer" && this.#connection.signalingState === "have-local-offer") {
+        await this.#connection.setRemoteDescription(payload);
+        await this.#addEarly();
+      } else if (type === "ice-candidate") {
+        if (this.#connection.remoteDescription) await this.#connection.addIceCandidate(payload);
+        else this.#early.push(payload);
+      }
+    }
+
+    #open() {
+      const iceServers = this.#options.ice_servers.map((urls) => ({ urls }));
+      this.#connection = new RTCPeerConnection({ iceServers });
+      for (const track of this.#stream.getTracks()) this.#connection.addTrack(track, this.#stream);
+      this.#preferCodec();
+      this.#connection.onicecandidate = ({ candidate }) => {
+        this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "", sdpMid: null, sdpMLineIndex: null });
+      };
+      this.#connection.ontrack = ({ track }) => {
+        if (track.kind === "video") this.#watch.watch(track);
+      };
+    }
+
+    #preferCodec() {
+      const wanted = [`video/${this.#options.codec}`, "video/rtx"];
+      for (const transceiver of this.#connection.getTransceivers()) {
+        if (transceiver.receiver.track.kind !== "video") continue;
+        const { codecs } = RTCRtpReceiver.getCapabilities("video");
+        transceiver.setCodecPreferences(codecs.filter((codec) => wanted.includes(codec.mimeType)));
+      }
+    }
+
+    async #describe() {
+      await this.#connection.setLocalDescription();
+      const { type, sdp } = this.#connection.localDescription;
+      this.#send(type, { type, sdp });
+    }
+
+    async #addEarly() {
+      for (const candidate of this.#early.splice(0)) await this.#connection.addIceCandidate(candidate);
+    }
+
+    #send(type, payload) {
+      this.#socket.send(JSON.stringify({ type, payload }));
+    }
+  }
+
+  /** Opens camera and microphone, and joins the room; resolves when there is a place in it. */
+  bench.join = async (options) => {
+    const texture = await (await fetch("texture")).arrayBuffer();
+    const picture = new bench.MovingPicture(texture, options.width, options.height);
+    // A page that may use a microphone shows its addresses; others hide them behind mDNS names.
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    stream.addTrack(bench.openCamera(picture, options));
+    bench.watch = new bench.Watch();
+    bench.call = new Call(options, bench.watch, stream);
+    await bench.call.joined;
+  };
+
+  bench.report = () => ({ ready: bench.watch.readyAt, sightings: bench.watch.sightings });
+})((globalThis.bench ??= {}));

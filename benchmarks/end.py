@@ -1,0 +1,102 @@
+"""What the Python programs at an end of a measured call share: their options, and how they report.
+
+Such a program takes its options as JSON in its only argument. It writes a line of JSON when it has joined the room
+and when the first frame is there, and answers each line that it reads with all that it has seen; when there are no
+more to read, it ends.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import av
+
+from benchmarks import barcode
+from benchmarks.picture import MovingPicture, PictureTrack, Texture
+from benchmarks.watch import Sighting
+from peer.media.pictures import planes
+
+
+@dataclass(frozen=True)
+class EndOptions:
+    """The same for every system under test."""
+
+    relay: str
+    room: str
+    role: str
+    texture: str
+    """The file that `Texture.write` wrote."""
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    codec: str = "VP8"
+    ice_servers: tuple[str, ...] = ()
+
+    @classmethod
+    def from_arguments(cls) -> "EndOptions":
+        """From the command line of an end's program."""
+        given = json.loads(sys.argv[1])
+        return cls(**{**given, "ice_servers": tuple(given["ice_servers"])})
+
+    def to_json(self) -> str:
+        """What `from_arguments` reads."""
+        return json.dumps(asdict(self))
+
+    def picture(self) -> MovingPicture:
+        """The picture to send."""
+        texture = Texture.read(Path(self.texture), self.width, self.height)
+        return MovingPicture(texture, self.width, self.height)
+
+    def video_track(self, picture: MovingPicture) -> PictureTrack:
+        """A camera that sees the picture."""
+        return PictureTrack(picture, self.fps)
+
+
+class Reporter:
+    """Notes what happens, and tells it when asked."""
+
+    def __init__(self) -> None:
+        self._ready_at: float | None = None
+        self._sightings: list[Sighting] = []
+
+    def joined(self) -> None:
+        """This end has its place in the room."""
+        _write({"event": "joined"})
+
+    def partner_ready(self) -> None:
+        """The relay's `ready` came. What counts is the first."""
+        self._ready_at = self._ready_at or time.time() * 1000
+
+    def see(self, frame: av.VideoFrame) -> None:
+        """A decoded frame came."""
+        at = time.time() * 1000
+        reading = barcode.read(planes(frame)[0])
+        counter, clock_ms = (reading.counter, reading.clock_ms) if reading else (None, None)
+        self._sightings.append(Sighting(at, counter, clock_ms, frame.width, frame.height))
+        if len(self._sightings) == 1:
+            _write({"event": "frame"})
+
+    async def run(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Be in a call, and answer on standard output, until standard input ends."""
+        calling = asyncio.ensure_future(call())
+        lines = asyncio.create_task(self._answer())
+        done, _ = await asyncio.wait([calling, lines], return_when=asyncio.FIRST_COMPLETED)
+        for task in (calling, lines):
+            task.cancel()
+        await asyncio.gather(calling, lines, return_exceptions=True)
+        for task in done:
+            task.result()  # a call that failed must be seen to have failed
+
+    async def _answer(self) -> None:
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while await reader.readline():
+            _write({"event": "report", "ready": self._ready_at, "sightings": self._sightings})
+
+
+def _write(message: dict[str, object]) -> None:
+    print(json.dumps(message), flush=True)

@@ -1,0 +1,65 @@
+"""One end of a measured call: the peer of this project, through its public interface."""
+
+import asyncio
+from collections.abc import Callable
+
+from aiortc import MediaStreamTrack
+
+import peer.peer
+from benchmarks.end import EndOptions, Reporter
+from peer import Peer, events
+from peer.media.source import Source, SourceRequest
+from peer.media.testsource import TestSource
+
+
+class PictureSource:
+    """The benchmark's picture as a source of the peer."""
+
+    label = "moving picture"
+    kinds = frozenset({"video"})
+
+    def __init__(self, options: EndOptions) -> None:
+        self._options = options
+        self._picture = options.picture()
+
+    def open_tracks(self) -> list[MediaStreamTrack]:
+        """A new track for a call."""
+        return [self._options.video_track(self._picture)]
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+async def main(options: EndOptions, reporter: Reporter) -> None:
+    """Wait in the room, and look at what comes."""
+
+    async def open_sources(_: SourceRequest, __: Callable[[str], None]) -> list[Source]:
+        return [PictureSource(options), TestSource({"audio"})]
+
+    # The peer opens cameras, files and its test picture by their names; this picture has none.
+    setattr(peer.peer, "open_sources", open_sources)  # noqa: B010
+
+    def on_event(event: events.PeerEvent) -> None:
+        if isinstance(event, events.Joined):
+            reporter.joined()
+        elif isinstance(event, events.PartnerReady):
+            reporter.partner_ready()
+
+    ours = Peer(
+        on_event=on_event,
+        role=options.role,
+        signaling=options.relay,
+        room=options.room,
+        video_codec=options.codec.lower(),
+        ice_servers=options.ice_servers,
+    )
+    # A queue, so that each frame is counted with the delay that it has, also when two come at once.
+    frames = ours.video_frames(limit=100)
+    async with ours:
+        async for frame in frames:
+            reporter.see(frame)
+
+
+if __name__ == "__main__":
+    reporter = Reporter()
+    asyncio.run(reporter.run(lambda: main(EndOptions.from_arguments(), reporter)))
