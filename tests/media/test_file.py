@@ -53,18 +53,34 @@ def counters(frames: list[tuple[float, av.VideoFrame | av.AudioFrame]]) -> list[
 def check_pictures(frames: list[tuple[float, av.VideoFrame | av.AudioFrame]], fps: Fraction | int, count: int) -> None:
     """All pictures are there and have the right time; a slow machine may have left out some."""
     there = counters(frames)
-    assert len(there) == len(frames) > count * 0.6
+    assert len(there) == len(frames) > count * 0.3
     assert there == sorted(set(there))
     assert there[0] == 0
     assert count - 3 <= there[-1] < count
-    start = frames[0][1].time  # some containers put the sound's start before the picture's
-    assert 0 <= start < 0.05
-    expected = [start + float(counter / fps) for counter in there]
-    assert [frame.time for _, frame in frames] == pytest.approx(expected, abs=0.002)
+    behind = [frame.time - float(counter / fps) for (_, frame), counter in zip(frames, there, strict=True)]
+    assert 0 <= behind[0] < 0.05  # some containers put the sound's start before the picture's
+    assert np.diff(behind).min() > -0.002
+    assert behind[-1] < 1  # the clock is set back where this machine could not keep up
 
 
 def heard(frames: list[tuple[float, av.VideoFrame | av.AudioFrame]]) -> np.ndarray:
-    return np.concatenate([frame.to_ndarray().reshape(-1, 2)[:, 0] for _, frame in frames]) / 32768
+    """The first channel from time 0 on, each frame in its place."""
+    sound = np.zeros(frames[-1][1].pts + 960)
+    for _, frame in frames:
+        sound[frame.pts : frame.pts + 960] = frame.to_ndarray().reshape(-1, 2)[:, 0] / 32768
+    return sound
+
+
+def check_sync(
+    pictures: list[tuple[float, av.VideoFrame | av.AudioFrame]],
+    sounds: list[tuple[float, av.VideoFrame | av.AudioFrame]],
+    beep: int,
+) -> None:
+    """The first sound begins with this picture."""
+    begin = np.nonzero(np.abs(heard(sounds)) > 0.05)[0][0] / 48000
+    shown_at = dict(zip(counters(pictures), [frame.time for _, frame in pictures], strict=True))
+    last, after = max(c for c in shown_at if c <= beep), min(c for c in shown_at if c >= beep)
+    assert shown_at[last] - 0.03 <= begin <= shown_at[after] + 0.03
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +105,7 @@ async def test_a_film_is_played_in_real_time_and_in_sync_then_ends(film: Path) -
         ("s16", "stereo", 48000, 960)
     }
     assert all(frame.pts % 960 == 0 for _, frame in sounds)
-    loud = np.nonzero(np.abs(heard(sounds)) > 0.05)[0] / 48000
-    assert loud[0] == pytest.approx(0.5, abs=0.03)
-    assert loud[-1] == pytest.approx(1.1, abs=0.03)
+    check_sync(pictures, sounds, beep=15)
     # Both tracks follow one clock: what has the same timestamp is given at the same moment.
     lead = np.median([moment - frame.time for moment, frame in pictures]) - np.median(
         [moment - frame.time for moment, frame in sounds]
@@ -115,11 +129,19 @@ async def test_a_loop_goes_on_without_a_gap_in_its_timestamps(film: Path) -> Non
     video, audio = source.open_tracks()
     pictures, sounds = await asyncio.gather(read(video, 100), read(audio, 160))
     await source.close()
-    assert counters(pictures) == [*range(45), *range(45), *range(10)]
-    for frames in (pictures, sounds):
-        steps = [later.time - earlier.time for (_, earlier), (_, later) in itertools.pairwise(frames)]
-        assert min(steps) > 0
-        assert max(steps) < 0.1
+    # In each round the picture's time is its number's and what the rounds before have taken.
+    behind = np.array(
+        [frame.time - counter / 30 for (_, frame), counter in zip(pictures, counters(pictures), strict=True)]
+    )
+    rounds = np.r_[0, np.cumsum(np.diff(counters(pictures)) < 0)]
+    assert rounds[-1] >= 2
+    for number in range(2):
+        assert np.median(behind[rounds == number + 1]) - np.median(behind[rounds == number]) == pytest.approx(
+            1.5, abs=0.1
+        )
+    steps = np.diff([frame.time for _, frame in sounds])
+    assert steps.min() > 0.015
+    assert np.median(steps) == pytest.approx(0.02, abs=0.001)
 
 
 @pytest.mark.parametrize("kind", ["video", "audio"])
@@ -210,9 +232,7 @@ async def test_a_film_whose_clock_does_not_start_at_zero_starts_at_once(suffix: 
     await source.close()
     assert time.monotonic() - begin < 20  # not the 1000 s that the file's clock begins with
     check_pictures(pictures, 30, 30)
-    shown_at = dict(zip(counters(pictures), [frame.time for _, frame in pictures], strict=True))
-    beep = sounds[0][1].time + np.nonzero(np.abs(heard(sounds)) > 0.05)[0][0] / 48000
-    assert beep == pytest.approx(shown_at.get(12, pictures[0][1].time + 0.4), abs=0.03)
+    check_sync(pictures, sounds, beep=12)
 
 
 @pytest.mark.parametrize(("degrees", "size"), [(90, (240, 320)), (180, (320, 240)), (270, (240, 320))])
