@@ -60,7 +60,7 @@ OFFER_REPEAT_SECONDS = (3.0, 4.5, 6.5, 10.0)
 RETRY_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0)
 """How long a broken negotiation rests before the next attempt, by the number of failures in a row."""
 FAILURES_BEFORE_REST = 3
-"""After so many broken offers in a row, an answerer takes the next one only when its rest is over."""
+"""After so many broken offers in a row, the next one is taken only when the rest is over."""
 REPEATS_BEFORE_YIELDING = 2
 """How often an offer is repeated to a partner that offers itself, before ours gives way."""
 MAX_HEARD = 32
@@ -81,6 +81,8 @@ class Negotiation:
         """The number of the current connection; 0 before the first."""
         self._used = True
         """Whether the current connection was offered to, or by, a partner: the next partner needs another."""
+        self._failed = 0
+        """The number of the last connection that was of no use: what it still tells says nothing new."""
         self._offering = False
         """Whether an offer was asked of the current connection: it can't answer one then."""
         self._local: Description | None = None
@@ -114,7 +116,8 @@ class Negotiation:
         return actions
 
     def _is_stale(self, event: Event) -> bool:
-        return getattr(event, "generation", self.generation) != self.generation
+        generation = getattr(event, "generation", None)
+        return generation is not None and (generation != self.generation or generation == self._failed)
 
     def _handle(self, event: Event) -> None:  # noqa: C901, PLR0912 (one line an event)
         match event:
@@ -185,13 +188,11 @@ class Negotiation:
             self.state = State.JOINING
 
     def _wait(self) -> None:
-        """Go back to an empty room, with a connection ready for whoever comes."""
+        """Go back to an empty room, or to none, with a connection ready for whoever comes."""
         self._stop_timers()
         self._failures = 0
-        self.state = State.WAITING
-        self._early.clear()
-        self._forget_partner()
-        self._renew_connection()
+        self.state = State.JOINING if self._relay_away else State.WAITING
+        self._restart()
 
     def _begin(self) -> None:
         """Start a call with the partner who is there."""
@@ -268,10 +269,10 @@ class Negotiation:
             return
         if offer.same_session(self._remote):
             self._repeat_answer()
+        elif self._failures >= FAILURES_BEFORE_REST and self.state in (State.OFFERING, State.EXPECTING):
+            self._postponed = offer
         elif self.state in (State.OFFERING, State.OFFERED) and not self._yields_to(offer):
             self._collided = offer
-        elif self._failures >= FAILURES_BEFORE_REST and self.state is State.EXPECTING:
-            self._postponed = offer
         else:
             self._accept(offer)
 
@@ -313,8 +314,8 @@ class Negotiation:
 
     def _send_description(self) -> None:
         if self._local is not None:
-            complete = self._local_complete
-            self._do(SendDescription(with_candidates(self._local, self._local_candidates, complete=complete)))
+            all_of_it = with_candidates(self._local, self._local_candidates, complete=self._local_complete)
+            self._do(SendDescription(all_of_it))
 
     # ---- candidates
 
@@ -369,15 +370,13 @@ class Negotiation:
 
     def _fail(self, reason: str) -> None:
         """This connection is of no use. Offer anew, or wait for the partner to: it notices the same."""
-        self._used = True
+        self._used, self._failed = True, self.generation
         if self.state is State.JOINING:
             return
         self._stop_timers()
         self._do(ReportFailure(reason))
-        if self.state in IN_CALL and (self._relay_away or not self._partner_there):
-            self._wait()  # There is no way to the partner until the relay says so.
-            if self._relay_away:
-                self.state = State.JOINING
+        if self._is_cut_off():
+            self._wait()
             return
         rest = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
         self._failures += 1
@@ -404,14 +403,20 @@ class Negotiation:
         if self.state in IN_CALL and not cut:
             return
         self._used = True
-        if self.state is State.JOINING:
-            return
         if self.state is State.WAITING:
             self._restart()
-        elif self.role is Role.OFFERER:
+        elif self._is_cut_off():
+            self._wait()
+        elif self.state is State.ANSWERING and self._remote is not None:
+            self._accept(self._remote)
+        elif self.role is Role.OFFERER and self.state is not State.JOINING:
             self._begin()
         elif self.state in IN_CALL:
             self._rejoin()  # The partner does not know yet, and only it can offer.
+
+    def _is_cut_off(self) -> bool:
+        """Whether a call outlived the relay: without it, or before the partner is back there, none can follow."""
+        return self.state in IN_CALL and (self._relay_away or not self._partner_there)
 
     def _on_timer(self, timer: Timer) -> None:
         match timer, self.state:
