@@ -185,8 +185,7 @@
         element(`role-${value}`).checked = value === role;
         element(`role-${value}`).disabled = busy;
       }
-      element("start").disabled = role === null || busy;
-      element("stop").disabled = !busy;
+      this.#drawStartAndStop(role !== null && !busy, busy);
       element("reset").disabled = role === null;
       for (const button of element("languages").children) {
         button.setAttribute("aria-pressed", String(button.value === call.language()));
@@ -196,6 +195,16 @@
       this.#membership = session.membership;
       if (connection?.connectionState === "connected") this.#notices.clear("connection-failed", "negotiation");
       this.#drawPartnerLink(phase);
+    }
+
+    /** A disabled button loses the focus: whoever uses the keyboard finds it on the other one. */
+    #drawStartAndStop(canStart, canStop) {
+      const [start, stop] = [element("start"), element("stop")];
+      const focused = document.activeElement;
+      start.disabled = !canStart;
+      stop.disabled = !canStop;
+      if (focused === start && canStop) stop.focus();
+      if (focused === stop && canStart) start.focus();
     }
 
     #onJoined() {
