@@ -2,8 +2,9 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import psutil
 from playwright.sync_api import Browser, Playwright, Route
@@ -28,6 +29,26 @@ CHROME_FLAGS = (
 )
 
 
+@dataclass(frozen=True)
+class Usage:
+    """What processes take of the machine."""
+
+    processor_seconds: float
+    """User and system time so far."""
+    resident_bytes: int
+
+    @classmethod
+    def of(cls, roots: list[psutil.Process]) -> "Usage":
+        """Of these processes and all below them."""
+        seconds, resident = 0.0, 0
+        for root in roots:
+            for process in (root, *root.children(recursive=True)):
+                times = process.cpu_times()
+                seconds += times.user + times.system
+                resident += process.memory_info().rss
+        return cls(seconds, resident)
+
+
 class End(Protocol):
     """One end of a call: in the room from the time that it is made."""
 
@@ -37,8 +58,8 @@ class End(Protocol):
     def report(self) -> Watch:
         """All that it saw so far."""
 
-    def processor_seconds(self) -> float:
-        """User and system time of all of its processes so far."""
+    def usage(self) -> Usage:
+        """What all of its processes take of the machine."""
 
     def close(self) -> None:
         """Out of the call, and gone."""
@@ -62,9 +83,9 @@ class ProgramEnd:
         line = self._process.wait_for('"event": "report"', start=start).string
         return Watch.from_json(json.loads(line))
 
-    def processor_seconds(self) -> float:
-        """User and system time of all of its processes so far."""
-        return _processor_seconds([psutil.Process(self._process.pid)])
+    def usage(self) -> Usage:
+        """What all of its processes take of the machine."""
+        return Usage.of([psutil.Process(self._process.pid)])
 
     def close(self) -> None:
         """Out of the call, and gone."""
@@ -97,9 +118,9 @@ class ChromeEnd:
             raise RuntimeError(f"the page failed: {self._errors}")
         return Watch.from_json(self._page.evaluate("bench.report()"))
 
-    def processor_seconds(self) -> float:
-        """User and system time of the browser's processes so far."""
-        return self._browser.processor_seconds()
+    def usage(self) -> Usage:
+        """What the whole browser takes of the machine."""
+        return self._browser.usage()
 
     def close(self) -> None:
         """Close the page; the browser stays."""
@@ -124,22 +145,13 @@ class Chrome:
         started = set(psutil.Process().children(recursive=True)) - before
         self._roots = [process for process in started if process.parent() not in started]
 
-    def processor_seconds(self) -> float:
-        """User and system time of all of its processes so far."""
-        return _processor_seconds(self._roots)
+    def usage(self) -> Usage:
+        """What all of its processes take of the machine."""
+        return Usage.of(self._roots)
 
     def close(self) -> None:
         """End it."""
         self.browser.close()
-
-
-def _processor_seconds(roots: list[psutil.Process]) -> float:
-    total = 0.0
-    for root in roots:
-        for process in (root, *root.children(recursive=True)):
-            times: Any = process.cpu_times()
-            total += times.user + times.system
-    return total
 
 
 def make_end(system: str, options: EndOptions, browser: Chrome | None) -> End:
