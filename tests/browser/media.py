@@ -17,6 +17,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from peer.media.testpattern import TEST_TONE_HZ, read_test_picture
+
 Run = Callable[[str, Any], Awaitable[Any]]
 """Runs a JavaScript function of one argument in a page, and gives what its promise comes to."""
 
@@ -172,6 +174,14 @@ class Recorded:
         assert len(beeps) >= 3
         assert 0.3 < statistics.median(b - a for a, b in itertools.pairwise(beeps)) < 0.7
         assert abs(self.loudest() - 400) < 25
+
+    def assert_is_peer(self) -> None:
+        """The picture is the test picture, which counts, and the sound the tone."""
+        read = [reading for frame in self.frames if (reading := read_test_picture(frame[..., 1]))]
+        assert len(read) > len(self.frames) / 2
+        counters = [reading.counter for reading in read]
+        assert counters == sorted(set(counters))
+        assert abs(self.loudest() - TEST_TONE_HZ) < 5
 
     def assert_is_firefox(self) -> None:
         """The made-up camera's picture is one colour that goes on changing, and the microphone hums."""
