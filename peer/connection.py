@@ -132,7 +132,8 @@ class Connection:
         """The offer, without candidates, with mids that no other offer has."""
         await self.start()
         with _described("offer", "made"):
-            offer = await self._pc.createOffer()
+            with ours():
+                offer = await self._pc.createOffer()
             marked = with_mids(Description("offer", offer.sdp), secrets.token_hex(2))
             await self._pc.setLocalDescription(RTCSessionDescription(sdp=marked.sdp, type="offer"))
         return self._local_description("offer")
@@ -155,7 +156,8 @@ class Connection:
     async def _apply(self, description: Description) -> None:
         sdp, candidates = take_candidates(description)
         self._remote_mids = description.mids
-        await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=description.type))
+        with ours():
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=description.type))
         for candidate in candidates:
             self.add_candidate(candidate)
 

@@ -6,6 +6,9 @@ minor version that was tested. Only connections made inside `ours()` are changed
 beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment nothing is changed at all.
 """
 
+import peer._aiortc.extensions
+import peer._aiortc.receiver
+import peer._aiortc.sender  # noqa: F401 each puts itself in its place
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, selected_pair
 from peer._aiortc.scope import STOCK, ours
 

@@ -207,13 +207,13 @@ aiortc.rtcicetransport.Connection = _make_connection  # type: ignore[attr-define
 def ice_connection(pc: RTCPeerConnection) -> aioice.Connection:
     """The agent under the (only) transport of a connection: `aiortc.RTCIceGatherer._connection`."""
     gatherer = pc.getTransceivers()[0].receiver.transport.transport.iceGatherer
-    connection: aioice.Connection = gatherer._connection  # noqa: SLF001
+    connection: aioice.Connection = gatherer._connection
     return connection
 
 
 def selected_pair(pc: RTCPeerConnection) -> tuple[aioice.Candidate, aioice.Candidate] | None:
     """The local and the remote candidate that media goes between: `aioice.Connection._nominated`."""
-    pair = ice_connection(pc)._nominated.get(1)  # noqa: SLF001
+    pair = ice_connection(pc)._nominated.get(1)
     return None if pair is None else (pair.local_candidate, pair.remote_candidate)
 
 
