@@ -26,7 +26,7 @@ from peer._aiortc import STOCK, TrickleConnection, ice_connection, ours, selecte
 from peer.candidate_policy import CandidatePolicy, may_contact
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
-from peer.sdp import Candidate, Description, DescriptionType, take_candidates, with_mids
+from peer.sdp import Candidate, Description, DescriptionType, take_candidates, with_mids, with_start_bitrate
 from signaling.messages import printable
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ KINDS = ("audio", "video")
 SILENCE_SECONDS = 8.0
 """A partner that sends nothing for so long is gone: checks, RTCP or media come several times a second."""
 CLOSE_SECONDS = 3.0
+START_KBITS = 2500
+"""The rate that a browser's video is asked to start at: a good 720p picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +251,7 @@ class Connection:
         if not isinstance(self._agent, TrickleConnection):
             for candidate in candidates:
                 self._listener.on_candidate(candidate)
-        return Description(kind, bare)
+        return with_start_bitrate(Description(kind, bare), START_KBITS)
 
     def _report_candidate(self, line: str) -> None:
         if self._over:

@@ -21,6 +21,7 @@ MAX_CANDIDATE_CHARACTERS = 512
 
 _END_OF_CANDIDATES = "a=end-of-candidates"
 _ICE_CHARACTERS = re.compile(r"[A-Za-z0-9+/]{4,256}")
+_VIDEO_CODEC = re.compile(r"a=rtpmap:(\d+) (?!rtx/)")
 _TOKEN = re.compile(r"[!-~]{1,64}")
 
 
@@ -233,3 +234,27 @@ def with_mids(description: Description, suffix: str) -> Description:
         else:
             lines.append(line)
     return Description(description.type, "\r\n".join(lines) + "\r\n")
+
+
+def with_start_bitrate(description: Description, kbits: int) -> Description:
+    """The description asking the partner's browser to start its video at this rate, in kbit/s.
+
+    Without `x-google-start-bitrate`, which Chrome reads from the fmtp lines that it is given, it begins at 300 kbit/s
+    with a small picture, and takes half a minute to reach its full size.
+    """
+    lines: list[str] = []
+    pending: set[str] = set()
+    is_video = False
+    extra = f"x-google-start-bitrate={kbits}"
+    for line in [*description.sdp.splitlines(), "m="]:
+        if line.startswith("m="):
+            lines += [f"a=fmtp:{payload} {extra}" for payload in sorted(pending)]
+            pending = set()
+            is_video = line.startswith("m=video")
+        elif is_video and (codec := _VIDEO_CODEC.match(line)):
+            pending.add(codec[1])
+        elif is_video and line.startswith("a=fmtp:") and (payload := line[7:].split(" ")[0]) in pending:
+            pending.discard(payload)
+            line = f"{line};{extra}"  # noqa: PLW2901
+        lines.append(line)
+    return Description(description.type, "\r\n".join(lines[:-1]) + "\r\n")

@@ -1,0 +1,30 @@
+"""The rate that a browser is asked to start its video at, written into the description that it is given."""
+
+from peer.sdp import Description, with_start_bitrate
+
+SDP = """v=0
+m=audio 9 UDP/TLS/RTP/SAVPF 96
+a=rtpmap:96 opus/48000/2
+m=video 9 UDP/TLS/RTP/SAVPF 97 98 99
+a=rtpmap:97 VP8/90000
+a=rtpmap:98 rtx/90000
+a=fmtp:98 apt=97
+a=rtpmap:99 H264/90000
+a=fmtp:99 profile-level-id=42001f
+a=mid:1
+m=video 9 UDP/TLS/RTP/SAVPF 97
+a=rtpmap:97 VP8/90000
+"""
+
+
+def test_each_video_codec_is_given_the_rate_once_and_nothing_else_changes() -> None:
+    before = SDP.splitlines()
+    after = with_start_bitrate(Description("offer", SDP), 2500).sdp.splitlines()
+    extended = "a=fmtp:99 profile-level-id=42001f;x-google-start-bitrate=2500"
+    added = "a=fmtp:97 x-google-start-bitrate=2500"
+    assert [line for line in after if line not in (extended, added)] == [
+        line for line in before if line != "a=fmtp:99 profile-level-id=42001f"
+    ]
+    assert after.count(extended) == 1
+    assert [after.index(added), len(after) - 1] == [i for i, line in enumerate(after) if line == added]
+    assert after.index("a=mid:1") < after.index(added) < after.index("m=video 9 UDP/TLS/RTP/SAVPF 97")
