@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test lint clean
+.PHONY: run test lint bench clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m peer $(ARGS)
@@ -18,6 +18,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every figure that the project claims, beside its references: some minutes, on a machine that does nothing else.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
 $(VENV)/.run: pyproject.toml $(BIN)/python
 	@echo "Setting up $(VENV): this takes a moment, once."
 	@$(PIP) install --editable .
@@ -28,6 +32,10 @@ $(VENV)/.test: pyproject.toml tests/install-programs.sh $(BIN)/python
 	@$(PIP) install --editable '.[test]'
 	sh tests/install-programs.sh
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.bench: $(VENV)/.test
+	@$(PIP) install --editable '.[test,bench]'
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

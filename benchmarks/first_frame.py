@@ -15,7 +15,6 @@ from benchmarks.tables import Table
 from benchmarks.watch import median
 
 PAIRS = (("peer", "chrome"), ("peer", "peer"), ("stock", "chrome"), ("chrome", "chrome"))
-REFERENCE = "chrome to chrome"
 TIMEOUT = 40.0
 
 
@@ -60,8 +59,9 @@ def measure_call(stage: Stage, pair: tuple[str, str], silent_stun: bool, subject
     times[Way(pair[1], pair[0], silent_stun)].append(subject.sightings[0].at - ready)
 
 
-def tabulate(times: Times, title: str) -> Table:
+def tabulate(times: Times, role: str = "offerer") -> Table:
     """Medians with their spread, and what the silent STUN server adds to them."""
+    title = f"Partner ready to first decoded frame; who waits is the {role}"
     table = Table(
         title, ["", "ms, median (least-most)", "x Chrome to Chrome", "with silent STUN server", "it adds, ms"]
     )
@@ -92,7 +92,7 @@ def main() -> None:
         for role in ("offerer", "answerer"):
             if given.roles in (role, "both"):
                 times = measure(stage, given.runs, subject_offers=role == "offerer")
-                print(tabulate(times, f"Partner ready to first decoded frame; who waits is the {role}").as_text())
+                print(tabulate(times, role).as_text())
 
 
 if __name__ == "__main__":

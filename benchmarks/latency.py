@@ -7,6 +7,7 @@ estimates of the line settle, are left out. Every row stands beside Chrome to Ch
 import argparse
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.ends import End
@@ -15,6 +16,7 @@ from benchmarks.tables import Table
 from benchmarks.watch import Watch, median, percentile
 
 TIMEOUT = 40.0
+SYSTEMS = ("peer", "stock", "chrome")
 REFERENCE = "chrome"
 
 
@@ -48,6 +50,21 @@ class Measurement:
     resident_mib: float
 
 
+Measured = dict[str, list[Measurement]]
+"""By system, a measurement for each round."""
+
+
+def measure(
+    stage: Stage, systems: Sequence[str], options: CallOptions, rounds: int, settle: float, seconds: float
+) -> Measured:
+    """All systems in turn, again and again: what else the machine does meanwhile meets all of them alike."""
+    measured: Measured = defaultdict(list)
+    for _ in range(rounds):
+        for system in systems:
+            measured[system].append(measure_call(stage, system, options, settle, seconds))
+    return measured
+
+
 def measure_call(stage: Stage, subject: str, options: CallOptions, settle: float, seconds: float) -> Measurement:
     """Be in a call for `settle` and then `seconds`."""
     with stage.call(subject, "chrome", options) as ends:
@@ -78,8 +95,9 @@ def _direction(receiver: End, options: CallOptions, start: float, stop: float) -
     )
 
 
-def tabulate(measured: dict[str, list[Measurement]], title: str) -> Table:
+def tabulate(measured: Measured, options: CallOptions) -> Table:
     """The median of the rounds, and its ratio to Chrome to Chrome in the same rounds."""
+    title = f"Glass to glass, {options.width}x{options.height} at {options.fps:g} frames/s, {options.codec}"
     table = Table(
         title,
         ["", "ms p50 / p95 / p99", "x p50", "frames/s", "freezes", "full size after", "at full size", "cores", "MiB"],
@@ -126,7 +144,7 @@ def parse_size(text: str) -> tuple[int, int]:
 def main() -> None:
     """Measure, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--systems", nargs="+", default=["peer", "stock", "chrome"], help="each in a call with Chrome")
+    parser.add_argument("--systems", nargs="+", default=SYSTEMS, help="each in a call with Chrome")
     parser.add_argument("--size", type=parse_size, default=(1280, 720), help="WIDTHxHEIGHT (default: 1280x720)")
     parser.add_argument("--fps", type=float, default=30.0)
     parser.add_argument("--codec", default="VP8", choices=("VP8", "H264"))
@@ -135,13 +153,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the steady part (default: 20)")
     given = parser.parse_args()
     options = CallOptions(width=given.size[0], height=given.size[1], fps=given.fps, codec=given.codec)
-    measured: dict[str, list[Measurement]] = defaultdict(list)
     with Stage() as stage:
-        for _ in range(given.rounds):
-            for system in given.systems:
-                measured[system].append(measure_call(stage, system, options, given.settle, given.seconds))
-    title = f"Glass to glass, {options.width}x{options.height} at {options.fps:g} frames/s, {options.codec}"
-    print(tabulate(measured, title).as_text())
+        measured = measure(stage, given.systems, options, given.rounds, given.settle, given.seconds)
+    print(tabulate(measured, options).as_text())
 
 
 if __name__ == "__main__":
