@@ -15,6 +15,8 @@ from peer.errors import NegotiationError
 DescriptionType = Literal["offer", "answer"]
 
 MAX_SDP_CHARACTERS = 60_000
+MAX_SDP_LINES = 1000
+"""Without candidates. A browser's two sections have 250; aiortc's work on some grows with the square of their number."""
 MAX_MEDIA_SECTIONS = 8
 MAX_CANDIDATES = 64
 MAX_CANDIDATE_CHARACTERS = 512
@@ -81,9 +83,9 @@ class Description:
         kind, first = "", ""
         for line in self.sdp.splitlines():
             if line.startswith("m="):
-                kind, first = line[2:].split()[0], (line.split()[3:] or [""])[0]
-            elif line.startswith(f"a=rtpmap:{first} "):
-                found.setdefault(kind, line.split()[1].split("/")[0])
+                kind, _, _, first = [*line[2:].split(), *[""] * 4][:4]
+            elif first and line.startswith(f"a=rtpmap:{first} "):
+                found.setdefault(kind, line.partition(" ")[2].strip().partition("/")[0])
         return found
 
     def to_payload(self) -> dict[str, object]:
@@ -120,6 +122,8 @@ def _check(kind: DescriptionType, sdp: str) -> None:
     lines = sdp.splitlines()
     if not lines or lines[0].strip() != "v=0":
         raise NegotiationError(f"the partner's {kind} does not begin with v=0")
+    if sum(not line.startswith("a=candidate:") for line in lines) > MAX_SDP_LINES:
+        raise NegotiationError(f"the partner's {kind} has more than {MAX_SDP_LINES} lines")
     sections = sum(line.startswith("m=") for line in lines)
     if not sections:
         raise NegotiationError(f"the partner's {kind} has no media section: nothing to send or receive")
