@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from aiortc import MediaStreamTrack
 
 from peer.connection import Connection, ConnectionOptions, Listener
-from peer.events import CallEnded
+from peer.events import CallEnded, Statistics
 from peer.media.pump import Pump
 from peer.media.sink import Sink
 from peer.media.source import Notify
@@ -59,6 +59,18 @@ class Call:
         """The totals so far."""
         self._last = snapshot(await self.connection.statistics())
         return self._last
+
+    async def figures(self) -> Statistics:
+        """The totals so far, in words for people."""
+        total = await self.statistics()
+        seconds = time.monotonic() - (self._up_at or time.monotonic())
+        return Statistics(
+            seconds=round(seconds, 3),
+            sent=self._sent.summary(total.bytes_sent, seconds),
+            received=self._received.meter.summary(total.bytes_received, seconds),
+            packets_lost=total.packets_lost,
+            round_trip=total.round_trip,
+        )
 
     async def end(self, reason: str) -> CallEnded | None:
         """Close all. Returns the summary of a call that was up."""

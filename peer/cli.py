@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     output = it.add_argument_group("output")
     output.add_argument("--json", action=_Switch, help="print one event a line, as JSON")
+    output.add_argument("--stats", type=float, metavar="S", help="print the call's figures every so many seconds")
     output.add_argument("-v", "--verbose", action="count", default=0, help="log more; -vv everything")
     output.add_argument("--version", action="store_true", help="print the version")
     return it

@@ -48,6 +48,8 @@ class PeerOptions:
     once: bool = False
     duration: float | None = None
     """Seconds after the first connection when the peer ends."""
+    stats: float | None = None
+    """Seconds between two `Statistics` of a running call; None for none."""
     connect_timeout: float = DEFAULT_CONNECT_TIMEOUT
     """Seconds that a connection may take to come up once both descriptions are exchanged."""
 
@@ -63,6 +65,7 @@ class PeerOptions:
         for option, value, least in (
             ("--fps", self.fps, 1.0),
             ("--duration", self.duration, 0.1),
+            ("--stats", self.stats, 0.1),
             ("--connect-timeout", self.connect_timeout, 1.0),
         ):
             if value is not None and not least <= value <= 1e6:

@@ -43,6 +43,8 @@ def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
             return "a partner is there; connecting"
         case events.Connected(seconds, path, codecs):
             return f"connected after {seconds:.2f} s ({_details(path, codecs)})"
+        case events.Statistics():
+            return f"{event.seconds:7.1f} s   sent {_stream(event.sent)}; received {_stream(event.received)}"
         case events.CallEnded():
             return _summary(event)
         case events.Notice(message):

@@ -79,6 +79,18 @@ class StreamSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Statistics(PeerEvent):
+    """The running call's totals so far, as asked for by `stats`. Loss is what we miss; the round trip in seconds."""
+
+    name: ClassVar[str] = "statistics"
+    seconds: float
+    sent: StreamSummary
+    received: StreamSummary
+    packets_lost: int
+    round_trip: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded(PeerEvent):
     """A call that was connected is over."""
 

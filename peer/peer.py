@@ -160,6 +160,7 @@ class Peer:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._driver.run(), name="driver")
                 group.create_task(self._listen(), name="signaling")
+                group.create_task(self._tell_statistics(), name="statistics")
                 group.create_task(watch_addresses(self._on_addresses), name="addresses")
         except* PeerError as failures:
             self._end(failures.exceptions[0])
@@ -172,6 +173,13 @@ class Peer:
         if self._signaling is not None:
             await self._signaling.send(messages.Leave())
         await self._driver.close("ended here")
+
+    async def _tell_statistics(self) -> None:
+        while self.options.stats is not None:
+            await asyncio.sleep(self.options.stats)
+            call = self._driver.call
+            if call is not None and call.was_up:
+                self.tell(await call.figures())
 
     def _on_addresses(self, addresses: frozenset[str]) -> None:
         call = self._driver.call
