@@ -46,7 +46,7 @@
     const scheme = location.protocol === "https:" ? "wss://" : "ws://";
     const whole = /^[a-z][a-z0-9+.-]*:\/\//i.test(typed) ? typed : scheme + typed;
     const address = whole.replace(/^http(s?):/i, "ws$1:");
-    if (!/^wss?:/i.test(address) || !URL.canParse(address)) return null;
+    if (/\s/.test(address) || !/^wss?:/i.test(address) || !URL.canParse(address)) return null;
     const url = new URL(address);
     url.hash = "";
     return url.href;

@@ -21,7 +21,6 @@
     microphone: ["Microphone", "麦克风"],
     camera: ["Camera", "摄像头"],
     "full-screen": ["Full screen", "全屏"],
-    "microphone-off": ["Microphone is off", "麦克风已关闭"],
     "camera-off": ["Camera is off", "摄像头已关闭"],
     "open-partner": ["Open the other side in a new tab", "在新标签页中打开另一方"],
 
