@@ -11,6 +11,8 @@ from tests.browser.conftest import OpenCallPage
 from tests.browser.media import Recorded, assert_test_media
 from tests.browser.peers import SMALL, TIMEOUT, PeerProcess, StartPeer, start_peer_fixture  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do
+
 OTHER = {"offerer": "answerer", "answerer": "offerer"}
 
 
@@ -43,7 +45,7 @@ async def test_page_starts_first(
 async def test_peer_starts_first(
     role: str, relay: Relay, call_page: OpenCallPage, start_peer: StartPeer, tmp_path: Path
 ) -> None:
-    peer = start_peer(relay.url, "--role", role, "--record", str(tmp_path / "call.webm"))
+    peer = start_peer(relay.url, "--role", role, *SMALL, "--record", str(tmp_path / "call.webm"))
     await peer.event("waiting")
     page = await call_page(relay.page_url, role=OTHER[role], start=True)
     await assert_content(page, peer, tmp_path / "call.webm")

@@ -16,6 +16,8 @@ from tests.browser.conftest import LaunchChromium
 from tests.browser.media import Recorded, assert_test_media, pictures
 from tests.browser.peers import SMALL, TIMEOUT, PeerProcess, StartPeer, start_peer_fixture  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do
+
 OTHER = {"offerer": "answerer", "answerer": "offerer"}
 FOREIGN = Path(__file__).parent / "foreign"
 

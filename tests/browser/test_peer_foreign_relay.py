@@ -12,6 +12,8 @@ from tests.browser.foreign.relay import ForeignRelay
 from tests.browser.media import Recorded, assert_test_media, pictures
 from tests.browser.peers import SMALL, TIMEOUT, PeerProcess, StartPeer, start_peer_fixture  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do
+
 OTHER = {"offerer": "answerer", "answerer": "offerer"}
 Open = Callable[[str], Awaitable[CallPage]]
 

@@ -16,6 +16,8 @@ from tests.browser.conftest import USUAL, LaunchChromium, OpenCallPage
 from tests.browser.media import assert_tone, pictures
 from tests.browser.peers import SMALL, PeerProcess, StartPeer, start_peer_fixture  # noqa: F401 - a fixture
 
+pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do
+
 OTHER = {"offerer": "answerer", "answerer": "offerer"}
 ENOUGH = 20
 """Pictures that have come through when media is said to flow."""
