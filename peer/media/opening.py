@@ -12,6 +12,7 @@ from peer.media.probing import find
 from peer.media.recorder import Recorder
 from peer.media.source import Notify, Source, SourceRequest
 from peer.media.testsource import TestSource
+from peer.media.window import Window
 
 if TYPE_CHECKING:
     from peer.media.sink import Sink
@@ -81,4 +82,6 @@ def open_sinks(*, record: str | Path | None, overwrite: bool, display: bool, not
     sinks: list[Sink] = []
     if record is not None:
         sinks.append(Recorder(record, overwrite=overwrite, notify=notify))
+    if display:
+        sinks.append(Window(notify=notify))
     return sinks
