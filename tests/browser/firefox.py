@@ -6,7 +6,8 @@
         firefox.kill()                                   # as a crash would
 
 It asks nobody's leave for its camera and microphone, which are made up, and speaks to no one but the pages' own
-servers. It runs in a network namespace if it is given one.
+servers. It runs in a network namespace if it is given one: which needs a default route, because Firefox has no
+other way of finding out its address.
 """
 
 import contextlib
@@ -41,7 +42,8 @@ PREFERENCES: dict[str, bool | int | str] = {
     "media.getusermedia.insecure.enabled": True,
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
-    "media.peerconnection.ice.obfuscate_host_addresses": True,
+    # Firefox shows its addresses only to a page with a real camera's permission; this is as if there were one.
+    "media.peerconnection.ice.obfuscate_host_addresses": False,
     # Nothing that Firefox does of its own accord: updates, studies, telemetry, lists, probes, suggestions, plugins.
     "app.normandy.enabled": False,
     "app.shield.optoutstudies.enabled": False,
@@ -101,6 +103,14 @@ PREFERENCES: dict[str, bool | int | str] = {
     "toolkit.telemetry.server": "",
 }
 """Preferences of every profile made here (about:config)."""
+
+HIDDEN_ADDRESSES = {
+    "media.peerconnection.ice.obfuscate_host_addresses": True,
+    "media.navigator.permission.disabled": False,
+    "permissions.default.camera": 2,
+    "permissions.default.microphone": 2,
+}
+"""More of them, for a page that is refused the camera and whose addresses are hidden behind mDNS names."""
 
 ENVIRONMENT = {
     "MOZ_CRASHREPORTER_DISABLE": "1",
@@ -183,6 +193,10 @@ class Firefox:
                 raise HarnessError(f"not true in {timeout:g} s: {script!r}; at {self._driver.get_url()}.")
             time.sleep(0.02)
         return value
+
+    def pictures_shown(self, element_id: str) -> int:
+        """How many pictures a <video> has shown: the one count that a headless Firefox keeps."""
+        return self.run("return document.getElementById(arguments[0]).mozPaintedFrames", element_id)
 
     def new_tab(self, url: str) -> None:
         """Open another tab with this page, and be in it from now on."""

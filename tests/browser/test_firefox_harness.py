@@ -63,6 +63,14 @@ def test_opens_a_page_and_offers_its_camera(firefox: Firefox, page: str) -> None
     assert "VP8/90000" in sdp
     assert "a=candidate:" in sdp
 
+    firefox.run("""
+        const video = document.body.appendChild(document.createElement("video"));
+        video.id = "camera";
+        return navigator.mediaDevices.getUserMedia({video: true}).then(s => { video.srcObject = s; video.play(); });
+    """)
+    firefox.wait_for("return document.getElementById('camera').mozPaintedFrames > 5")
+    assert firefox.pictures_shown("camera") > 5
+
     firefox.reload()
     assert firefox.wait_for("return window.visits") == 2
     firefox.new_tab(page)

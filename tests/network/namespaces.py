@@ -148,6 +148,13 @@ class Namespace:
         """The argument list that runs `argv` in here, under the process id of `argv` itself."""
         return ["ip", "netns", "exec", self.name, *argv]
 
+    def launcher(self, program: str, folder: Path) -> Path:
+        """A script in `folder` that runs `program` in here: for libraries that want one executable, as Playwright."""
+        script = folder / f"{Path(program).name}-in-{self.label}"
+        script.write_text(f'#!/bin/sh\nexec {" ".join(self.command(program))} "$@"\n')
+        script.chmod(0o755)
+        return script
+
     def run(self, *argv: str, stdin: str = "", timeout: float = 15.0) -> str:
         """What a program prints when run in here; a `HarnessError` if it fails."""
         return run(*self.command(*argv), stdin=stdin, timeout=timeout)
