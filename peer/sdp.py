@@ -16,7 +16,7 @@ DescriptionType = Literal["offer", "answer"]
 
 MAX_SDP_CHARACTERS = 60_000
 MAX_SDP_LINES = 1000
-"""Without candidates. A browser's two sections have 250; aiortc's work on some grows with the square of their number."""
+"""Without candidates. A browser's two sections have some 250; aiortc's work on them can grow with their square."""
 MAX_MEDIA_SECTIONS = 8
 MAX_CANDIDATES = 64
 MAX_CANDIDATE_CHARACTERS = 512
