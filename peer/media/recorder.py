@@ -108,7 +108,7 @@ def _check(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise MediaError(f"can't record to {path}: it is a directory; give the name of a file")
     if path.exists() and not overwrite:
-        raise MediaError(f"can't record to {path}: it exists; choose another name, or allow overwriting")
+        raise MediaError(f"can't record to {path}: it exists; choose another name, or add --overwrite")
     if not path.parent.exists():
         raise MediaError(f"can't record to {path}: there is no directory {path.parent}; create it first")
     try:

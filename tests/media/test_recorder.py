@@ -60,7 +60,7 @@ def check_call(contents: Contents, seconds: float) -> None:
     assert counters == list(range(counters[0], counters[0] + len(counters)))
     assert contents.counters[-1][0] - contents.counters[0][0] == pytest.approx(seconds, abs=0.3)
     assert contents.frequency() == pytest.approx(TEST_TONE_HZ, abs=2)
-    assert len(contents.loud()) == 1
+    assert sum(end - start for start, end in contents.loud()) > seconds * 0.7
     assert len(contents.sound) / contents.rate == pytest.approx(seconds, abs=0.3)
 
 
