@@ -29,10 +29,10 @@ def may_contact(host: str, port: int, policy: CandidatePolicy = CandidatePolicy.
         address = ipaddress.ip_address(host)
     except ValueError:
         return False  # A name that would have to be looked up in the DNS; ICE has no such candidates (RFC 8839 §5.1).
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped is not None:
-        address = mapped
-    if address in _METADATA or address.is_multicast or address.is_unspecified or address.is_reserved:
+    if isinstance(address, ipaddress.IPv6Address):
+        address = address.ipv4_mapped or address.sixtofour or address  # in the end, packets go to the one inside
+    reserved = address.is_reserved and not address.is_loopback  # ::1 counts as both
+    if address in _METADATA or address.is_multicast or address.is_unspecified or reserved:
         return False
     if policy is CandidatePolicy.ALL:
         return True

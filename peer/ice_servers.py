@@ -70,7 +70,7 @@ def parse_relay_servers(servers: object) -> tuple[list[IceServer], list[str]]:
     for entry in servers if isinstance(servers, list | tuple) else []:
         urls = entry.get("urls", entry.get("url")) if isinstance(entry, dict) else None
         for url in urls if isinstance(urls, list) else [urls]:
-            if len(good) == MAX_ICE_SERVERS:
+            if len(good) + len(bad) == MAX_ICE_SERVERS:
                 return good, [*bad, f"the relay names more than {MAX_ICE_SERVERS} ICE servers; the rest are left out"]
             try:
                 good.append(parse_ice_server(*_strings(url, entry)))
