@@ -55,8 +55,11 @@ class Recording:
     def __init__(self, path: Path, kinds: frozenset[str], canvas: tuple[int, int]) -> None:
         """Create the file with a track for each of `kinds`; pictures are fitted into `canvas`, (width, height)."""
         container = CONTAINERS[path.suffix.lower()]
+        options = dict(container.options)
+        if "video" not in kinds and container.name == "mp4":  # no keyframes that would begin fragments
+            options["frag_duration"] = str(round(KEYFRAME_INTERVAL * 1_000_000))
         # "file:" keeps a colon in the name from being taken for a protocol.
-        self._file = av.open(f"file:{path}", "w", format=container.name, options=container.options)
+        self._file = av.open(f"file:{path}", "w", format=container.name, options=options)
         self._video = _VideoTrack(self._file, container.video, canvas) if "video" in kinds else None
         self._audio = _AudioTrack(self._file, container.audio) if "audio" in kinds else None
 

@@ -85,7 +85,7 @@ class ToneTrack(MediaStreamTrack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._pacer = Pacer(RATE / BLOCK, slack=0.1)
+        self._pacer = Pacer(RATE / BLOCK, slack=0.2)
         # After this many blocks the wave stands where it began: 44 periods of 440 Hz in 100 ms.
         blocks = fractions.Fraction(TEST_TONE_HZ * BLOCK, RATE).denominator
         phase = np.arange(blocks * BLOCK) * (2 * np.pi * TEST_TONE_HZ / RATE)

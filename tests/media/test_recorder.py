@@ -275,7 +275,7 @@ from peer.media.testsource import TestSource
 
 async def main():
     recorder = Recorder(sys.argv[1], notify=print)
-    source = TestSource({"audio", "video"}, (640, 360), 30)
+    source = TestSource(sys.argv[2:], (640, 360), 30)
     tracks = source.open_tracks()
     Pump([recorder], print).start(tracks)
     await asyncio.sleep(4)
@@ -286,10 +286,12 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_what_was_recorded_until_the_process_was_killed_plays(suffix: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "kinds"), [*((suffix, ["audio", "video"]) for suffix in SUFFIXES), (".mp4", ["audio"])]
+)
+def test_what_was_recorded_until_the_process_was_killed_plays(suffix: str, kinds: list[str], tmp_path: Path) -> None:
     path = tmp_path / f"crash{suffix}"
-    process = subprocess.Popen([sys.executable, "-c", CRASH, path], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-c", CRASH, path, *kinds], stdout=subprocess.PIPE)
     assert process.stdout
     try:
         assert process.stdout.readline() == b"now\n"
@@ -299,8 +301,10 @@ def test_what_was_recorded_until_the_process_was_killed_plays(suffix: str, tmp_p
         process.stdout.close()
     contents = examine(path)
     counters = [counter for _, counter in contents.counters]
-    assert counters == list(range(len(counters)))
-    assert contents.pictures[-1] > 2.5  # of the 4 seconds: less the last fragment, and what a slow machine loses
+    assert counters == sorted(set(counters))
+    assert len(counters) == len(contents.pictures)
+    if "video" in kinds:
+        assert contents.pictures[-1] > 2.5  # of the 4 seconds: less the last fragment, and what a slow machine loses
     assert contents.frequency() == pytest.approx(TEST_TONE_HZ, abs=2)
     assert len(contents.sound) / contents.rate > 2.5
 
