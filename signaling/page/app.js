@@ -27,6 +27,7 @@
       element("copy-candidates").addEventListener("click", () => this.#copyLog());
       element("clear-candidates").addEventListener("click", () => this.#log.clear());
       addEventListener("pagehide", () => this.#session.reset()); // the partner need not wait for a timeout
+      addEventListener("pageshow", (event) => event.persisted && location.reload()); // "back" finds a page that left
     }
 
     async open() {
