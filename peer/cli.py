@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import io
 import logging
 import os
 import signal
@@ -103,10 +104,10 @@ def _from_environment(it: argparse.ArgumentParser, environment: Mapping[str, str
     for action in it._actions:  # noqa: SLF001 argparse has no public list of its options
         option = next((name for name in action.option_strings if name.startswith("--")), "")
         value = environment.get("PEER_" + option[2:].replace("-", "_").upper())
-        if value is None or option in ("", "--help", "--version", "--verbose"):
+        if not value or option in ("", "--help", "--version", "--verbose"):
             continue
         if isinstance(action, _Switch):
-            if value.lower() not in ("0", "1", "true", "false", "yes", "no", ""):
+            if value.lower() not in ("0", "1", "true", "false", "yes", "no"):
                 raise UsageError(f"PEER_{option[2:].replace('-', '_').upper()}={value[:40]!r}: must be 1 or 0")
             found.append(option if value.lower() in ("1", "true", "yes") else f"--no-{option[2:]}")
         elif option == "--ice-server":
@@ -119,6 +120,8 @@ def _from_environment(it: argparse.ArgumentParser, environment: Mapping[str, str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character of a file's name
     console = Console(as_json="--json" in arguments)
     try:
         given, options = parse(arguments, os.environ)

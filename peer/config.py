@@ -60,7 +60,7 @@ class PeerOptions:
             _one_of("--video-codec", self.video_codec, VIDEO_CODECS)
         if self.signaling is not None:
             _check_url(self.signaling)
-        if isinstance(self.size, str):
+        if self.size is not None:
             object.__setattr__(self, "size", parse_size(self.size))
         for option, value, least in (
             ("--fps", self.fps, 1.0),
@@ -69,7 +69,7 @@ class PeerOptions:
             ("--connect-timeout", self.connect_timeout, 1.0),
         ):
             if value is not None and not least <= value <= 1e6:
-                raise UsageError(f"{option} {value:g}: must be at least {least:g}")
+                raise UsageError(f"{option} {value:g}: must be from {least:g} to 1000000")
         if self.fps is not None and self.fps > 240:
             raise UsageError(f"--fps {self.fps:g}: more than 240 frames a second can't be sent")
         if len(self.ice_servers) > MAX_ICE_SERVERS:
@@ -88,8 +88,9 @@ class PeerOptions:
         return tuple(parse_ice_server(url, self.ice_username, self.ice_credential) for url in self.ice_servers)
 
 
-def parse_size(text: str) -> tuple[int, int]:
+def parse_size(size: str | tuple[int, int]) -> tuple[int, int]:
     """`WIDTHxHEIGHT` in pixels, both even (4:2:0 chroma) and from 16 to 7680. Raises `UsageError`."""
+    text = size if isinstance(size, str) else "x".join(map(str, size))
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"--size {printable(text, 40)}: write WIDTHxHEIGHT, such as 1280x720")

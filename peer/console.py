@@ -25,13 +25,13 @@ class Console:
     def fail(self, message: str) -> None:
         """Write why the command ends, on one line of standard error."""
         if not self._as_json:
-            print(f"peer: {' '.join(message.split())}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"peer: {printable(' '.join(message.split()), 1000)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
     match event:
         case events.SourceOpened(label, kinds):
-            return f"sending {' and '.join(sorted(kinds, reverse=True))}: {label}"
+            return f"sending {' and '.join(sorted(kinds, reverse=True))}: {printable(label)}"
         case events.RelayStarted(url):
             return f"no relay was running, so this process runs one at {url}"
         case events.Joined(room, role, page):
