@@ -1,0 +1,190 @@
+"""The options: their defaults, their checks, and where they come from."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peer.cli import parse, parser
+from peer.config import DEFAULT_CONNECT_TIMEOUT, PeerOptions, parse_size
+from peer.errors import UsageError
+from signaling.messages import Role
+
+
+def test_the_defaults() -> None:
+    options = PeerOptions()
+    assert options.asked_role is Role.OFFERER
+    assert (options.signaling, options.room, options.token) == (None, None, None)
+    assert (options.video, options.audio) == ("auto", "auto")
+    assert options.parsed_ice_servers() == ()
+    assert options.connect_timeout == DEFAULT_CONNECT_TIMEOUT
+    assert not options.once
+
+
+GOOD: list[dict[str, Any]] = [
+    {"role": "answerer"},
+    {"role": Role.ANSWERER},
+    {"signaling": "ws://localhost:8080"},
+    {"signaling": "wss://example.com/some/path?x=1"},
+    {"signaling": "ws://[::1]:8080/"},
+    {"size": "1280x720"},
+    {"size": (640, 480)},
+    {"fps": 29.97},
+    {"video_codec": "h264"},
+    {"candidates": "private"},
+    {"ice_servers": ("stun:a.example.com", "turn:b.example.com"), "ice_username": "u", "ice_credential": "c"},
+    {"relay_only": True, "ice_servers": ("turn:b.example.com",), "ice_username": "u", "ice_credential": "c"},
+    {"relay_only": True},  # the relay may name a TURN server
+    {"duration": 0.5, "connect_timeout": 1},
+]
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"role": "caller"}, "--role caller: must be one of offerer, answerer"),
+    ({"role": ""}, "--role"),
+    ({"role": None}, "--role"),
+    ({"role": "\x1b[2J" * 100}, r"--role \\x1b"),
+    ({"signaling": ""}, "not a WebSocket address"),
+    ({"signaling": "localhost:8080"}, "not a WebSocket address"),
+    ({"signaling": "http://localhost:8080"}, "not a WebSocket address"),
+    ({"signaling": "ws://"}, "not a WebSocket address"),
+    ({"signaling": "ws://:8080"}, "not a WebSocket address"),
+    ({"signaling": "ws://localhost:0"}, "not a WebSocket address"),
+    ({"signaling": "ws://localhost:99999"}, "--signaling"),
+    ({"signaling": "ws://localhost:http"}, "--signaling"),
+    ({"signaling": "ws://[::1"}, "--signaling"),
+    ({"video_codec": "vp9"}, "--video-codec vp9: must be one of vp8, h264"),
+    ({"candidates": "some"}, "--candidates some"),
+    ({"size": "720p"}, "--size 720p: write WIDTHxHEIGHT"),
+    ({"size": "0x0"}, "--size 0x0: both sides"),
+    ({"size": "641x480"}, "--size 641x480: both sides must be even"),
+    ({"size": "99999x99999"}, "--size 99999x99999"),
+    ({"size": "-640x480"}, "--size -640x480"),
+    ({"size": (640, 481)}, "--size 640x481"),
+    ({"size": (640,)}, "--size 640"),
+    ({"fps": 0}, "--fps 0: must be from 1"),
+    ({"fps": -5}, "--fps -5"),
+    ({"fps": 1000}, "--fps 1000: more than 240"),
+    ({"fps": float("nan")}, "--fps nan"),
+    ({"duration": 0}, "--duration 0: must be from 0.1 to 1000000"),
+    ({"duration": float("inf")}, "--duration inf: must be from 0.1 to 1000000"),
+    ({"connect_timeout": 0.5}, "--connect-timeout 0.5: must be from 1"),
+    ({"ice_servers": ("example.com",)}, "not the address of an ICE server"),
+    ({"ice_servers": ("turn:example.com",)}, "needs --ice-username and --ice-credential"),
+    ({"ice_servers": ("stun:example.com",) * 17}, "at most 16 servers"),
+    ({"ice_servers": ("stun:example.com",), "relay_only": True}, "--relay-only needs a TURN server"),
+]
+
+
+@pytest.mark.parametrize("values", GOOD)
+def test_good_values(values: dict[str, Any]) -> None:
+    options = PeerOptions(**values)
+    expected = values | ({"size": (1280, 720)} if values.get("size") == "1280x720" else {})
+    assert {name: getattr(options, name) for name in values} == expected
+
+
+@pytest.mark.parametrize(("values", "complaint"), BAD)
+def test_a_bad_value_is_told_in_one_line(values: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as caught:
+        PeerOptions(**values)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 250
+
+
+@settings(max_examples=200, derandomize=True, deadline=None)
+@given(st.text(max_size=30) | st.from_regex(r"[0-9]{1,8}[xX][0-9]{1,8}"))
+def test_any_text_is_a_size_or_is_refused(text: str) -> None:
+    try:
+        width, height = parse_size(text)
+    except UsageError:
+        return
+    assert width % 2 == height % 2 == 0
+    assert min(width, height) >= 16
+    assert max(width, height) <= 7680
+
+
+# ---- command line and environment
+
+VALUES = {
+    "role": ("answerer", "answerer"),
+    "signaling": ("ws://relay.example.com", "ws://relay.example.com"),
+    "room": ("lab -1", "lab -1"),
+    "token": ("-secret", "-secret"),
+    "video": ("test", "test"),
+    "audio": ("none", "none"),
+    "size": ("640x480", (640, 480)),
+    "fps": ("15", 15.0),
+    "loop": (True, True),
+    "video_codec": ("vp8", "vp8"),
+    "record": ("out.mp4", "out.mp4"),
+    "overwrite": (True, True),
+    "display": (True, True),
+    "ice_username": ("u", "u"),
+    "ice_credential": ("c", "c"),
+    "relay_only": (True, True),
+    "candidates": ("public", "public"),
+    "once": (True, True),
+    "duration": ("2.5", 2.5),
+    "stats": ("1", 1.0),
+    "connect_timeout": ("5", 5.0),
+}
+
+
+def test_every_option_of_python_is_one_of_the_command_line() -> None:
+    options = {option.dest for option in parser()._actions} - {"help", "json", "verbose", "version", "ice_server"}
+    assert options == {field.name for field in fields(PeerOptions)} - {"ice_servers"}
+    assert options <= VALUES.keys(), "a new option: give it a value in this test"
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_option_is_read_from_the_command_line_and_from_the_environment(name: str) -> None:
+    given, expected = VALUES[name]
+    option = "--" + name.replace("_", "-")
+    _, options = parse([option] if given is True else [f"{option}={given}"], {})
+    assert getattr(options, name) == expected
+    _, options = parse([], {f"PEER_{name.upper()}": "1" if given is True else str(given)})
+    assert getattr(options, name) == expected
+    _, options = parse([], {f"PEER_{name.upper()}": ""})
+    assert options == PeerOptions(), "an empty variable is none"
+
+
+def test_the_command_line_wins() -> None:
+    _, options = parse(["--role", "offerer", "--no-once"], {"PEER_ROLE": "answerer", "PEER_ONCE": "1"})
+    assert (options.role, options.once) == ("offerer", False)
+
+
+def test_ice_servers_are_repeated_and_separated_by_spaces_in_the_environment() -> None:
+    _, options = parse(["--ice-server", "stun:a", "--ice-server", "stun:b:1"], {})
+    assert options.ice_servers == ("stun:a", "stun:b:1")
+    _, options = parse([], {"PEER_ICE_SERVER": "stun:a  stun:b:1"})
+    assert options.ice_servers == ("stun:a", "stun:b:1")
+
+
+@pytest.mark.parametrize(("value", "expected"), [("yes", True), ("TRUE", True), ("0", False), ("no", False)])
+def test_switches_in_the_environment(value: str, expected: bool) -> None:
+    _, options = parse([], {"PEER_ONCE": value})
+    assert options.once is expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "complaint"),
+    [
+        (["--rol", "offerer"], {}, "unrecognized arguments: --rol"),
+        (["--role"], {}, "expected one argument"),
+        (["room"], {}, "room"),
+        (["--fps", "many"], {}, "--fps"),
+        (["--duration="], {}, "--duration"),
+        ([], {"PEER_ONCE": "perhaps"}, "PEER_ONCE='perhaps': must be 1 or 0"),
+        ([], {"PEER_FPS": "many"}, "--fps"),
+        ([], {"PEER_ROLE": "caller"}, "--role caller"),
+        ([], {"PEER_ICE_SERVER": "stun:a http://b"}, "http://b"),
+    ],
+)
+def test_what_can_not_be_parsed(arguments: list[str], environment: dict[str, str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        parse(arguments, environment)
+
+
+def test_the_program_that_runs_a_peer_may_have_variables_that_are_none_of_ours() -> None:
+    _, options = parse([], {"PEER_HELP": "1", "PEER_VERSION": "1", "PEER_VERBOSE": "1", "PEER_": "1", "PEER_X": "1"})
+    assert options == PeerOptions()
