@@ -77,11 +77,15 @@ class Tried:
     remote: list[str] = field(default_factory=list)
     refused: int = 0
     """Candidates of the partner that the policy or their form ruled out."""
+    servers: list[str] = field(default_factory=list)
+    """The STUN and TURN servers that were asked, and what came of it."""
 
     def describe(self) -> str:
         """In words, with what to try."""
         refused = f", {self.refused} more ruled out" if self.refused else ""
         text = f"tried our candidates ({_counted(self.local)}) with the partner's ({_counted(self.remote)}{refused})"
+        if self.servers:
+            text += f"; ICE servers: {', '.join(self.servers)}"
         if not self.remote:
             return f"{text}; the partner sent none that can be used: does its page show an error?"
         if "relay" not in self.local + self.remote:
@@ -100,6 +104,9 @@ class Connection:
         self._answer: Description | None = None
         self._over = False
         self._remote_mids: tuple[str, ...] = ()
+        self._held: list[Candidate] | None = []
+        """Candidates that came before the partner's description was applied; None after."""
+        self._servers: dict[str, str] = {}
         self._gathering: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,7 +119,7 @@ class Connection:
         if isinstance(self._agent, TrickleConnection):
             self._agent.servers = options.ice_servers
             self._agent.on_candidate = self._report_candidate
-            self._agent.on_server = listener.on_server
+            self._agent.on_server = self._on_server
         self._pc.on("connectionstatechange", self._on_state)
 
     def _add_transceiver(self, kind: str) -> None:
@@ -160,13 +167,17 @@ class Connection:
         self._remote_mids = description.mids
         with ours():
             await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=description.type))
-        for candidate in candidates:
+        held, self._held = self._held or [], None
+        for candidate in [*candidates, *held]:
             self.add_candidate(candidate)
 
     def add_candidate(self, candidate: Candidate) -> None:
         """Let a candidate of the partner take part, or end them; what can't be used is counted and left out."""
+        if self._held is not None:
+            self._held.append(candidate)
+            return
         if not candidate.line:
-            self._spawn(self._ice.addRemoteCandidate(None))
+            self._end_candidates()
             return
         if not self._is_for_bundle(candidate):
             return
@@ -181,6 +192,15 @@ class Connection:
             self._refused += 1
             return
         self._spawn(self._ice.addRemoteCandidate(parsed))
+
+    def _end_candidates(self) -> None:
+        """Upstream's agent is told; ours is not, and never fails early.
+
+        When no candidate could be used, because names can't be looked up here, the partner's own checks still come
+        (RFC 8863). The connect timeout ends what leads nowhere.
+        """
+        if not isinstance(self._agent, TrickleConnection):
+            self._spawn(self._ice.addRemoteCandidate(None))
 
     def _is_for_bundle(self, candidate: Candidate) -> bool:
         """Whether it is of the first section, whose transport all sections share (RFC 9143 §7.3)."""
@@ -222,7 +242,7 @@ class Connection:
         """What there was to connect with so far."""
         local = [candidate.type for candidate in self._ice.iceGatherer.getLocalCandidates()]
         remote = [candidate.type for candidate in self._ice.getRemoteCandidates()]
-        return Tried(local, remote, self._refused)
+        return Tried(local, remote, self._refused, [f"{url} {outcome}" for url, outcome in self._servers.items()])
 
     async def statistics(self) -> RTCStatsReport:
         """What aiortc counts (W3C webrtc-stats)."""
@@ -236,6 +256,7 @@ class Connection:
             self._watch.cancel()
         for track in self._tracks:
             track.stop()
+        await self._finish_gathering()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._pc.close()
@@ -243,7 +264,19 @@ class Connection:
             logger.warning("a connection did not close within %.0f s", CLOSE_SECONDS)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def _finish_gathering(self) -> None:
+        """Sockets that gathering is opening are known, and closed, only once it is done."""
+        if self._gathering is not None:
+            if isinstance(self._agent, TrickleConnection):
+                self._agent.stop_asking()
+            await asyncio.gather(self._gathering, return_exceptions=True)
+
     # ---- what aiortc tells
+
+    def _on_server(self, server: IceServer, problem: str | None) -> None:
+        self._servers[server.url] = problem or "answered"
+        if not self._over:
+            self._listener.on_server(server, problem)
 
     def _local_description(self, kind: DescriptionType) -> Description:
         made = Description(kind, self._pc.localDescription.sdp)

@@ -18,6 +18,8 @@ from signaling.messages import ClientMessage, Forward
 logger = logging.getLogger(__name__)
 
 TIMED_OUT = "no connection within"
+MAX_CLOSING = 4
+"""Calls that may be closing while the next one opens."""
 
 
 class Surroundings(Protocol):
@@ -62,6 +64,7 @@ class Driver:
         self._events: asyncio.Queue[jsep.Event | BaseException] = asyncio.Queue()
         self._timers: dict[jsep.Timer, asyncio.TimerHandle] = {}
         self._jobs: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._reason = "ended"
         self._ending = 0
         """How many calls that were up are being closed: their summaries come before the next news."""
@@ -115,6 +118,7 @@ class Driver:
         call = self.call
         match action:
             case jsep.OpenConnection(generation):
+                await self._wait_for_closing()
                 self._open(generation)
             case jsep.CloseConnection():
                 self._close_call()
@@ -145,6 +149,11 @@ class Driver:
         self.call = self.around.make_call(_Ear(self, generation))
         self._run(self._gather(generation, self.call))
 
+    async def _wait_for_closing(self) -> None:
+        """A partner that offers faster than connections close must not make them pile up."""
+        while len(self._closing) >= MAX_CLOSING:
+            await asyncio.wait(self._closing, return_when=asyncio.FIRST_COMPLETED)
+
     async def _gather(self, generation: int, call: Call) -> None:
         try:
             await call.connection.start()
@@ -173,7 +182,9 @@ class Driver:
     def _close_call(self) -> None:
         if self.call is not None:
             self._ending += self.call.was_up
-            self._run(self._end(self.call, self._reason))
+            task = self._run(self._end(self.call, self._reason))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
             self.call = None
 
     async def _end(self, call: Call, reason: str) -> None:
@@ -190,10 +201,11 @@ class Driver:
             kind = ConnectTimeoutError if reason.startswith(TIMED_OUT) else NegotiationError
             self.around.attempt_failed(kind(reason))
 
-    def _run(self, job: Coroutine[Any, Any, None]) -> None:
+    def _run(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(job)
         self._jobs.add(task)
         task.add_done_callback(self._job_ended)
+        return task
 
     def _job_ended(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import logging
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -185,6 +186,10 @@ class Peer:
         call = self._driver.call
         host = call.connection.local_host if call is not None else None
         self._driver.post(jsep.NetworkChanged(cut=host is not None and host not in addresses))
+        if self._signaling is None or (ours := self._signaling.local_address) is None:
+            return
+        if ours not in addresses and not ipaddress.ip_address(ours).is_loopback:
+            self._signaling.abandon()
 
     def _end(self, error: BaseException | None = None) -> None:
         if self._ended is None or self._ended.done():

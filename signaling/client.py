@@ -124,6 +124,16 @@ class SignalingClient:
             return False
         return True
 
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the socket goes from; None while there is none."""
+        return None if self._socket is None else str(self._socket.local_address[0])
+
+    def abandon(self) -> None:
+        """Give up a socket whose way is known to be gone, without waiting until pings tell; then connect again."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
     async def join(self, role: Role | None = None) -> None:
         """Join anew, in another role if one is given. The relay takes the client out of its old room first."""
         if role is not None:

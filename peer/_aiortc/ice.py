@@ -11,7 +11,9 @@ from typing import Any
 import aioice
 import aioice.ice
 import aioice.stun
+import aiortc
 import aiortc.rtcicetransport
+import aiortc.rtcpeerconnection
 from aiortc import RTCPeerConnection
 
 from peer._aiortc.scope import is_ours
@@ -109,18 +111,30 @@ class TrickleConnection(aioice.Connection):
         return error is None
 
     async def _reflexive(self, protocol: aioice.ice.StunProtocol, server: IceServer) -> None:
-        address = await _resolve(server.host, server.port)
+        address = (await _resolve(server.host, server.port, socket.AF_INET))[0]
         candidate, _ = await aioice.ice.server_reflexive_candidate(protocol, (address, server.port))
         self._publish(candidate)
 
     async def _relayed(self, server: IceServer) -> None:
-        address = await _resolve(server.host, server.port)
+        addresses = await _resolve(server.host, server.port)
+        one_of_each_family = list({":" in address: address for address in reversed(addresses)}.values())
+        if server.scheme == "turns":
+            one_of_each_family = [server.host]  # TLS checks the certificate against the name.
+        for address in one_of_each_family:
+            try:
+                await self._allocate(server, address)
+            except OSError:
+                if address == one_of_each_family[-1]:
+                    raise
+            else:
+                return
+
+    async def _allocate(self, server: IceServer, address: str) -> None:
         candidate, protocol = await aioice.ice.relayed_candidate(
             component=1,
             hide_related_address=self._transport_policy is aioice.TransportPolicy.RELAY,
             protocol_factory=lambda: aioice.ice.StunProtocol(self),
-            # TLS checks the certificate against the name.
-            turn_server=(server.host if server.scheme == "turns" else address, server.port),
+            turn_server=(address, server.port),
             turn_username=server.username,
             turn_password=server.credential,
             turn_ssl=server.scheme == "turns",
@@ -145,6 +159,12 @@ class TrickleConnection(aioice.Connection):
     ) -> None:
         self.heard_at = self._loop.time()
         super().request_received(message, addr, protocol)
+
+    def stop_asking(self) -> None:
+        """Nobody needs the servers' answers any more."""
+        if self._servers_task is not None:
+            self._servers_task.cancel()
+        self._published.set()
 
     async def close(self) -> None:
         task, self._servers_task = self._servers_task, None
@@ -171,29 +191,44 @@ def _server_problem(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-async def _resolve(host: str, port: int) -> str:
-    """The first address of a name, looked up in a thread of its own: it must hold up neither encoders nor the exit."""
+async def _resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[str]:
+    """The addresses of a name, looked up in a thread of its own: it must hold up neither encoders nor the exit."""
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
+    answer: asyncio.Future[list[str]] = loop.create_future()
 
-    def settle(address: str | None, error: OSError | None) -> None:
-        if not answer.done():
-            if error is not None:
-                answer.set_exception(error)
-            elif address is not None:
-                answer.set_result(address)
+    def settle(addresses: list[str], error: OSError | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(addresses)
 
     def look_up() -> None:
-        address, problem = None, None
+        addresses: list[str] = []
+        problem = None
         try:
-            address = str(socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][4][0])
+            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
+            addresses = [str(entry[4][0]) for entry in found]
         except OSError as error:
             problem = error
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(settle, address, problem)
+            loop.call_soon_threadsafe(settle, addresses, problem)
 
     threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
     return await answer
+
+
+class IceTransport(aiortc.RTCIceTransport):
+    """Starts nothing once it is closed: upstream raises then, in a task that nobody awaits."""
+
+    async def start(self, remoteParameters: aiortc.RTCIceParameters) -> None:  # noqa: N803 upstream's name
+        if self.state != "closed":
+            await super().start(remoteParameters)
+
+
+def _make_transport(gatherer: aiortc.RTCIceGatherer) -> aiortc.RTCIceTransport:
+    return IceTransport(gatherer) if is_ours() else aiortc.RTCIceTransport(gatherer)
 
 
 def _make_connection(*args: Any, **kwargs: Any) -> aioice.Connection:
@@ -202,6 +237,10 @@ def _make_connection(*args: Any, **kwargs: Any) -> aioice.Connection:
 
 # aiortc.rtcicetransport.Connection: the name by which RTCIceGatherer makes its agent.
 aiortc.rtcicetransport.Connection = _make_connection  # type: ignore[attr-defined, assignment]
+
+
+# aiortc.rtcpeerconnection.RTCIceTransport: the name by which a connection makes its transports.
+aiortc.rtcpeerconnection.RTCIceTransport = _make_transport  # type: ignore[attr-defined, assignment]
 
 
 def ice_connection(pc: RTCPeerConnection) -> aioice.Connection:

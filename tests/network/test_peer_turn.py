@@ -145,3 +145,22 @@ def test_a_dead_server_is_told_once_and_costs_a_call_nothing(network: Network) -
                 answerer.wait_for_media()
         lines = [line for line in offerer.process.stdout if '"problem"' in line]
         assert sum("no answer" in line for line in lines) == 1
+
+
+def test_a_server_that_fails_at_once_disturbs_no_call(network: Network) -> None:
+    """End-of-candidates comes within milliseconds then, while descriptions are still being applied."""
+    alice, bob = network.namespace("alice"), network.namespace("bob")
+    network.link(alice, bob, ["10.3.0.1/24"], ["10.3.0.2/24"])
+    for host in (alice, bob):
+        host.name_hosts({})
+        host.use_nameserver("127.0.0.1")  # nobody listens there: each look-up fails at once
+    url, options = "ws://10.3.0.1:8080", ["--ice-server", "stun:no-such-host.invalid"]
+    with start_relay(alice), peer(alice, "offerer", url, *options) as offerer:
+        for _ in range(3):
+            offerer.wait_for("waiting")
+            with peer(bob, "answerer", url, *options) as answerer:
+                answerer.wait_for("connected")
+                answerer.wait_for_media(more_than=2)
+    problems = [line for line in offerer.process.stdout if '"problem"' in line]
+    assert len(problems) == 1
+    assert "its name can't be resolved" in problems[0]
