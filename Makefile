@@ -7,8 +7,9 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: run test lint bench clean
 
+# Ctrl-C is the usual end of it, and no failure of make's.
 run: $(VENV)/.run
-	@$(BIN)/python -m peer $(ARGS)
+	@trap : INT; $(BIN)/python -m peer $(ARGS); code=$$?; [ $$code -eq 130 ] || exit $$code
 
 test: $(VENV)/.test lint
 	$(BIN)/python -m pytest
