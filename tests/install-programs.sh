@@ -12,6 +12,7 @@ need nft nftables
 need ping iputils-ping
 need turnserver coturn
 need Xvfb xvfb
+need xdotool xdotool
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
