@@ -22,7 +22,7 @@ from aiortc.exceptions import OperationError
 from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
-from peer._aiortc import STOCK, TrickleConnection, ice_connection, ours, selected_pair
+from peer._aiortc import STOCK, TrickleConnection, ice_connection, keep_transport, ours, selected_pair
 from peer.candidate_policy import CandidatePolicy, may_contact
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
@@ -114,6 +114,7 @@ class Connection:
         with ours():
             for kind in KINDS:
                 self._add_transceiver(kind)
+        keep_transport(self._pc)
         self._ice: RTCIceTransport = self._pc.getTransceivers()[0].receiver.transport.transport
         self._agent = ice_connection(self._pc)
         if isinstance(self._agent, TrickleConnection):

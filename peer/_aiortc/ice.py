@@ -16,7 +16,7 @@ import aiortc.rtcicetransport
 import aiortc.rtcpeerconnection
 from aiortc import RTCPeerConnection
 
-from peer._aiortc.scope import is_ours
+from peer._aiortc.scope import STOCK, is_ours
 from peer.ice_servers import IceServer
 
 NEXT_SERVER_AFTER_SECONDS = 0.5
@@ -248,6 +248,17 @@ def ice_connection(pc: RTCPeerConnection) -> aioice.Connection:
     gatherer = pc.getTransceivers()[0].receiver.transport.transport.iceGatherer
     connection: aioice.Connection = gatherer._connection
     return connection
+
+
+def keep_transport(pc: RTCPeerConnection) -> None:
+    """Let all sections keep the one transport that they share, in whatever order the partner's BUNDLE group has them.
+
+    Upstream stops it when that group begins with another section than the one it was made for, such as in an offer of
+    video and audio: it goes by `aiortc.RTCRtpTransceiver._bundled`.
+    """
+    if not STOCK:
+        for transceiver in pc.getTransceivers():
+            transceiver._bundled = True
 
 
 def selected_pair(pc: RTCPeerConnection) -> tuple[aioice.Candidate, aioice.Candidate] | None:

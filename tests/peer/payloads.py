@@ -35,11 +35,35 @@ sdp_like = st.lists(st.tuples(st.sampled_from(LINES) | st.text(max_size=20), lin
 """Texts from lines that descriptions are made of, in any order, number and with any ends."""
 
 
-def mutated(sdp: str) -> st.SearchStrategy[str]:
-    """Texts that are this description with a few lines dropped, repeated, moved or changed."""
+NASTY = [
+    *("a=extmap:99 urn:ietf:params:rtp-hdrext:sdes:mid", "a=extmap:0 urn:ietf:params:rtp-hdrext:ssrc-audio-level"),
+    *("a=setup:active", "a=setup:passive", "a=setup:holdconn", "a=sendonly", "a=recvonly", "a=inactive", "a=mid:"),
+    *(
+        "a=fmtp:96 apt=96",
+        "a=fmtp:97 apt=-1",
+        "a=rtpmap:96 H264/90000",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:300 VP8/90000",
+    ),
+    *("a=ssrc:4294967296 cname:x", "a=ssrc:-1 cname:x", "a=ssrc-group:FID 1", "a=ssrc-group:FID 1 2 3", "a=rtcp-rsize"),
+    *("a=fmtp:96 profile-level-id=zzzzzz;packetization-mode=1", "a=fmtp:96 x-google-start-bitrate=-5", "a=ice-lite"),
+    *("a=fingerprint:md5 AA", "a=fingerprint:sha-256 ZZ", "a=rtcp:9 IN IP4 0.0.0.0", "a=sctp-port:5000", "a=msid:a"),
+    *(
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "m=application 9 DTLS/SCTP x",
+        "m=video 0 UDP/TLS/RTP/SAVPF 96",
+    ),
+    *("a=group:BUNDLE 1 0", "a=group:BUNDLE 1", "a=group:BUNDLE x", "a=group:LS 0 1", "a=ice-options:trickle ice2"),
+]
+"""Lines that fit into a real description, and mean trouble."""
+
+
+def mutated(sdp: str, *, real: bool = False) -> st.SearchStrategy[str]:
+    """Texts that are this description with a few lines dropped, repeated, moved or changed; `real` ones stay closer."""
     lines = sdp.splitlines()
     places = st.integers(0, len(lines) - 1)
-    other = st.sampled_from([*LINES, "9" * 400, "-1", "\x00", "a=" + "x" * 5000]) | st.text(max_size=40)
+    other = st.sampled_from([*NASTY, *LINES, "9" * 400, "-1", "\x00", "a=" + "x" * 5000])
+    other = st.sampled_from(NASTY) | other if real else other | st.text(max_size=40)
     change = st.tuples(st.sampled_from(["drop", "repeat", "swap", "replace", "cut", "number"]), places, places, other)
 
     def apply(changes: list[tuple[str, int, int, str]]) -> str:

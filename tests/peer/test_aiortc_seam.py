@@ -47,6 +47,7 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_use_ipv6": aioice.Connection,
         "_nominated": aioice.Connection,
         "_connection": aiortc.RTCIceGatherer,
+        "_bundled": aiortc.RTCRtpTransceiver,
     },
     "sender.py": {
         "_register_rtp_sender": aiortc.RTCDtlsTransport,
