@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench fuzz clean
 
 # Ctrl-C is the usual end of it, and no failure of make's.
 run: $(VENV)/.run
@@ -22,6 +22,11 @@ lint: $(VENV)/.test
 # Every figure that the project claims, beside its references: some minutes, on a machine that does nothing else.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks $(ARGS)
+
+# Hostile input, found by coverage, until Ctrl-C: make fuzz ARGS=-max_total_time=600
+fuzz: $(VENV)/.test
+	@$(PIP) install 'atheris>=2.3'
+	$(BIN)/python -m tests.fuzz.fuzz_negotiation $(ARGS)
 
 $(VENV)/.run: pyproject.toml $(BIN)/python
 	@echo "Setting up $(VENV): this takes a moment, once."
