@@ -13,7 +13,6 @@ from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
     RTCIceServer,
-    RTCPeerConnection,
     RTCRtpReceiver,
     RTCSessionDescription,
     RTCStatsReport,
@@ -22,7 +21,16 @@ from aiortc.exceptions import OperationError
 from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
-from peer._aiortc import STOCK, TrickleConnection, ice_connection, keep_transport, ours, selected_pair
+from peer._aiortc import (
+    STOCK,
+    TellingConnection,
+    TrickleConnection,
+    ice_connection,
+    keep_transport,
+    ours,
+    peer_connection,
+    selected_pair,
+)
 from peer.candidate_policy import CandidatePolicy, may_contact
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
@@ -110,7 +118,7 @@ class Connection:
         self._gathering: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pc = RTCPeerConnection(_configuration(options))
+        self._pc = peer_connection(_configuration(options))
         with ours():
             for kind in KINDS:
                 self._add_transceiver(kind)
@@ -121,6 +129,8 @@ class Connection:
             self._agent.servers = options.ice_servers
             self._agent.on_candidate = self._report_candidate
             self._agent.on_server = self._on_server
+        if isinstance(self._pc, TellingConnection):
+            self._pc.on_broken = self._on_broken
         self._pc.on("connectionstatechange", self._on_state)
 
     def _add_transceiver(self, kind: str) -> None:
@@ -312,6 +322,10 @@ class Connection:
             await asyncio.sleep(SILENCE_SECONDS - silent)
             heard = self._agent.heard_at
         self._lose(f"nothing came from the partner for {SILENCE_SECONDS:.0f} s")
+
+    def _on_broken(self, error: Exception) -> None:
+        logger.debug("connecting failed", exc_info=error)
+        self._lose(f"the partner's description can't be used ({printable(f'{type(error).__name__}: {error}', 120)})")
 
     def _lose(self, reason: str) -> None:
         if not self._over:

@@ -9,7 +9,18 @@ beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment not
 import peer._aiortc.extensions
 import peer._aiortc.receiver
 import peer._aiortc.sender  # noqa: F401 each puts itself in its place
+from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.scope import STOCK, ours
 
-__all__ = ["STOCK", "TrickleConnection", "host_addresses", "ice_connection", "keep_transport", "ours", "selected_pair"]
+__all__ = [
+    "STOCK",
+    "TellingConnection",
+    "TrickleConnection",
+    "host_addresses",
+    "ice_connection",
+    "keep_transport",
+    "ours",
+    "peer_connection",
+    "selected_pair",
+]

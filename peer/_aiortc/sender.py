@@ -317,10 +317,11 @@ class _Extensions:
         self._level: int | None = None
 
     def configure(self, parameters: RTCRtpSendParameters) -> None:
-        ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
+        # The partner chose the numbers; 0 and 15 mean something else (RFC 8285 §4.2).
+        ids = {extension.uri: extension.id for extension in parameters.headerExtensions if 0 < extension.id < 15}
         fixed = b""
-        if MID_URI in ids:
-            mid = parameters.muxId.encode()[:16]
+        mid = parameters.muxId.encode()[:16]
+        if MID_URI in ids and mid:
             fixed += bytes([ids[MID_URI] << 4 | len(mid) - 1]) + mid
         if PLAYOUT_DELAY_URI in ids:
             # Least and most are 0: show each picture as soon as it is there.
