@@ -1,8 +1,8 @@
 """What the Python programs at an end of a measured call share: their options, and how they report.
 
 Such a program takes its options as JSON in its only argument. It writes a line of JSON when it has joined the room
-and when the first frame is there, and answers each line that it reads with all that it has seen; when there are no
-more to read, it ends.
+and when the first frame is there. It answers "report" with all that it has seen, and any other line with the last that
+it has seen; when there are no more lines to read, it ends.
 """
 
 import asyncio
@@ -94,8 +94,9 @@ class Reporter:
     async def _answer(self) -> None:
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while await reader.readline():
-            _write({"event": "report", "ready": self._ready_at, "sightings": self._sightings})
+        while line := await reader.readline():
+            seen = self._sightings if line.strip() == b"report" else self._sightings[-1:]
+            _write({"event": "report", "ready": self._ready_at, "sightings": seen})
 
 
 def _write(message: dict[str, object]) -> None:

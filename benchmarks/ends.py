@@ -58,6 +58,9 @@ class End(Protocol):
     def report(self) -> Watch:
         """All that it saw so far."""
 
+    def last(self) -> Watch:
+        """The last that it saw."""
+
     def usage(self) -> Usage:
         """What all of its processes take of the machine."""
 
@@ -78,8 +81,15 @@ class ProgramEnd:
 
     def report(self) -> Watch:
         """All that it saw so far."""
+        return self._ask("report")
+
+    def last(self) -> Watch:
+        """The last that it saw."""
+        return self._ask("last")
+
+    def _ask(self, request: str) -> Watch:
         start = len(self._process.stdout)
-        self._process.send("report")
+        self._process.send(request)
         line = self._process.wait_for('"event": "report"', start=start).string
         return Watch.from_json(json.loads(line))
 
@@ -117,6 +127,10 @@ class ChromeEnd:
         if self._errors:
             raise RuntimeError(f"the page failed: {self._errors}")
         return Watch.from_json(self._page.evaluate("bench.report()"))
+
+    def last(self) -> Watch:
+        """The last that it saw."""
+        return Watch.from_json(self._page.evaluate("bench.last()"))
 
     def usage(self) -> Usage:
         """What the whole browser takes of the machine."""

@@ -1,8 +1,10 @@
 """Where measured calls take place: a relay, browsers, a STUN server that is silent, the picture's texture."""
 
 import contextlib
+import ctypes
 import itertools
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -20,6 +22,8 @@ from benchmarks.ends import REPOSITORY, Chrome, End, make_end
 from benchmarks.picture import Texture
 from tests.network.processes import Process
 from tests.network.servers import dead_server
+
+PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Stage:
     """Everything that calls share, for as long as the `with` block runs."""
 
     def __enter__(self) -> Self:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and so stop what was started
+        keep_priorities_equal()
         self._stack = contextlib.ExitStack()
         folder = tempfile.mkdtemp(prefix="benchmark-")
         self._stack.callback(shutil.rmtree, folder)
@@ -80,6 +86,8 @@ class Stage:
         roles = ("offerer", "answerer") if options.subject_offers else ("answerer", "offerer")
         servers = (self.silent_stun,) if options.silent_stun else ()
         texture = str(self.texture(options.width, options.height))
+        # Two pages of one browser would share its processes, and slow each other down.
+        browsers = map(self.browser, itertools.count())
         with contextlib.ExitStack() as stack:
             ends: list[End] = []
             for system, role in zip((subject, partner), roles, strict=True):
@@ -94,11 +102,19 @@ class Stage:
                     codec=options.codec,
                     ice_servers=servers,
                 )
-                browser = self.browser(len(ends)) if system == "chrome" else None
+                browser = next(browsers) if system == "chrome" else None
                 end = make_end(system, end_options, browser)
                 stack.callback(end.close)
                 ends.append(end)
             yield ends[0], ends[1]
+
+
+def keep_priorities_equal() -> None:
+    """Started by root, Chrome raises its priority above that of its partners; what an ordinary user starts can't.
+
+    So no process started from here on may (capabilities(7), CAP_SYS_NICE). Without root there is nothing to drop.
+    """
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0)
 
 
 def own_address() -> str:

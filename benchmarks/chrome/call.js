@@ -105,4 +105,5 @@
   };
 
   bench.report = () => ({ ready: bench.watch.readyAt, sightings: bench.watch.sightings });
+  bench.last = () => ({ ready: bench.watch.readyAt, sightings: bench.watch.sightings.slice(-1) });
 })((globalThis.bench ??= {}));

@@ -29,11 +29,11 @@
     draw(counter, clock) {
       const [width, height] = [this.#width, this.#height];
       const data = new Uint8Array((width * height * 3) / 2);
-      const panX = 2 * toAndFro(counter, MARGIN_X / 2);
-      const panY = 2 * toAndFro(Math.floor(counter / 3), MARGIN_Y / 2);
+      const panX = 2 * toAndFro(Math.floor(counter / 4), MARGIN_X / 2);
+      const panY = 2 * toAndFro(Math.floor(counter / 12), MARGIN_Y / 2);
       const insetWidth = Math.floor(width / 8) * 2;
       const insetHeight = Math.floor(height / 6) * 2;
-      const insetX = even(4 * toAndFro(counter, Math.floor((width - insetWidth) / 4)));
+      const insetX = 2 * toAndFro(counter, Math.floor((width - insetWidth) / 2));
       const insetY = even(Math.floor(height / 4) * 2 - Math.floor(height / 8));
       let start = 0;
       this.#texture.forEach((still, index) => {
