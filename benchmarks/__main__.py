@@ -29,13 +29,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="calls of each kind for the first frame (default: 5)")
     parser.add_argument("--rounds", type=int, default=3, help="calls of each system for the latency (default: 3)")
     parser.add_argument("--seconds", type=float, default=15.0, help="steady part of each of these (default: 15)")
+    parser.add_argument("--settle", type=float, default=40.0, help="at most so long before it (default: 40)")
     given = parser.parse_args()
     began, load_before = time.monotonic(), load()
     tables: list[Table] = []
     with Stage() as stage:
         tables.append(first_frame.tabulate(first_frame.measure(stage, given.runs, subject_offers=True)))
         print(tables[-1].as_text(), flush=True)
-        measured = latency.measure(stage, latency.SYSTEMS, CallOptions(), given.rounds, 12.0, given.seconds)
+        measured = latency.measure(stage, latency.SYSTEMS, CallOptions(), given.rounds, given.settle, given.seconds)
         tables.append(latency.tabulate(measured, CallOptions()))
         print(tables[-1].as_text(), flush=True)
     minutes = (time.monotonic() - began) / 60
