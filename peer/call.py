@@ -72,24 +72,24 @@ class Call:
             round_trip=total.round_trip,
         )
 
-    async def end(self, reason: str) -> CallEnded | None:
-        """Close all. Returns the summary of a call that was up."""
-        ended = None
-        if self._up_at is not None:
-            # Counts of a connection that its partner has closed may not be had any more; then the last ones hold.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STATISTICS_SECONDS):
-                    await self.statistics()
-            seconds = time.monotonic() - self._up_at
-            ended = CallEnded(
-                reason=reason,
-                seconds=round(seconds, 3),
-                seconds_to_connect=round(self.seconds_to_connect, 3),
-                path=self.connection.path,
-                codecs=self.connection.codecs,
-                sent=self._sent.summary(self._last.bytes_sent, seconds),
-                received=self._received.meter.summary(self._last.bytes_received, seconds),
-            )
+    async def summary(self, reason: str) -> CallEnded:
+        """What there was of a call that was up, and why it ended."""
+        # Counts of a connection that its partner has closed may not be had any more; then the last ones hold.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STATISTICS_SECONDS):
+                await self.statistics()
+        seconds = time.monotonic() - (self._up_at or time.monotonic())
+        return CallEnded(
+            reason=reason,
+            seconds=round(seconds, 3),
+            seconds_to_connect=round(self.seconds_to_connect, 3),
+            path=self.connection.path,
+            codecs=self.connection.codecs,
+            sent=self._sent.summary(self._last.bytes_sent, seconds),
+            received=self._received.meter.summary(self._last.bytes_received, seconds),
+        )
+
+    async def close(self) -> None:
+        """Stop reading, and close the connection. Idempotent."""
         await self._pump.stop()
         await self.connection.close()
-        return ended

@@ -66,8 +66,9 @@ class Driver:
         self._jobs: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
         self._reason = "ended"
-        self._ending = 0
-        """How many calls that were up are being closed: their summaries come before the next news."""
+        self._summaries = 0
+        """How many calls that were up are being summed up: that comes before the next news."""
+        self._news: list[PeerEvent] = []
 
     def post(self, event: jsep.Event) -> None:
         """Let an event be handled, after those posted before."""
@@ -95,11 +96,11 @@ class Driver:
         logger.debug("%s: %s -> %s", type(event).__name__, before, self.negotiation.state)
         for action in actions:
             await self._carry_out(action)
-        if self.negotiation.state is jsep.State.WAITING != before and not self._ending:
-            self.around.tell(Waiting())
+        if self.negotiation.state is jsep.State.WAITING != before:
+            self._tell(Waiting())
         if isinstance(event, jsep.PartnerReady) and self.call is not None and not self.call.was_up:
             self.call.partner_ready()
-            self.around.tell(PartnerReady(self.negotiation.role))
+            self._tell(PartnerReady(self.negotiation.role))
         if isinstance(event, jsep.ConnectionUp) and self.negotiation.state is jsep.State.CONNECTED != before:
             self._begin_call()
 
@@ -177,24 +178,28 @@ class Driver:
             connection = self.call.connection
             seconds = round(self.call.seconds_to_connect, 3)
             self.around.call_came_up()
-            self.around.tell(Connected(seconds, connection.path, connection.codecs))
+            self._tell(Connected(seconds, connection.path, connection.codecs))
 
     def _close_call(self) -> None:
         if self.call is not None:
-            self._ending += self.call.was_up
+            self._summaries += self.call.was_up
             task = self._run(self._end(self.call, self._reason))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             self.call = None
 
     async def _end(self, call: Call, reason: str) -> None:
-        ended = await call.end(reason)
-        if ended is None:
-            return
-        self._ending -= 1
-        self.around.call_ended(ended)
-        if self.negotiation.state is jsep.State.WAITING:
-            self.around.tell(Waiting())
+        if call.was_up:
+            self.around.call_ended(await call.summary(reason))
+            self._summaries -= 1
+            self._tell()
+        await call.close()
+
+    def _tell(self, *news: PeerEvent) -> None:
+        """Say what happened, in its order: after the summary of the call before."""
+        self._news += news
+        while self._news and not self._summaries:
+            self.around.tell(self._news.pop(0))
 
     def _report_failure(self, reason: str) -> None:
         if self.call is None or not self.call.was_up:  # a call that was up tells by its end
