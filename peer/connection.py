@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aiortc import (
     MediaStreamTrack,
     RTCConfiguration,
+    RTCIceCandidate,
     RTCIceServer,
     RTCRtpReceiver,
     RTCSessionDescription,
@@ -23,9 +24,11 @@ from aiortc.sdp import candidate_from_sdp
 
 from peer._aiortc import (
     STOCK,
+    Names,
     TellingConnection,
     TrickleConnection,
     ice_connection,
+    is_name,
     keep_transport,
     ours,
     peer_connection,
@@ -87,13 +90,18 @@ class Tried:
     """Candidates of the partner that the policy or their form ruled out."""
     servers: list[str] = field(default_factory=list)
     """The STUN and TURN servers that were asked, and what came of it."""
+    unknown: int = 0
+    """Candidates hidden behind names that nobody answers for here."""
 
     def describe(self) -> str:
         """In words, with what to try."""
         refused = f", {self.refused} more ruled out" if self.refused else ""
+        refused += f", {self.unknown} behind names that can't be looked up here" if self.unknown else ""
         text = f"tried our candidates ({_counted(self.local)}) with the partner's ({_counted(self.remote)}{refused})"
         if self.servers:
             text += f"; ICE servers: {', '.join(self.servers)}"
+        if not self.remote and self.unknown:
+            return f"{text}; allow the partner's page its camera, and its browser shows its addresses"
         if not self.remote:
             return f"{text}; the partner sent none that can be used: does its page show an error?"
         if "relay" not in self.local + self.remote:
@@ -109,6 +117,7 @@ class Connection:
         self._tracks = list(tracks)
         self._listener = listener
         self._refused = 0
+        self._unknown = 0
         self._answer: Description | None = None
         self._over = False
         self._remote_mids: tuple[str, ...] = ()
@@ -118,6 +127,7 @@ class Connection:
         self._gathering: asyncio.Task[None] | None = None
         self._watch: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._names = Names()
         self._pc = peer_connection(_configuration(options))
         with ours():
             for kind in KINDS:
@@ -202,7 +212,22 @@ class Connection:
         if parsed.component != 1 or not may_contact(parsed.ip, parsed.port, self._options.candidates):
             self._refused += 1
             return
-        self._spawn(self._ice.addRemoteCandidate(parsed))
+        named = is_name(parsed.ip) and not STOCK
+        self._spawn(self._add_named(parsed) if named else self._ice.addRemoteCandidate(parsed))
+
+    async def _add_named(self, candidate: RTCIceCandidate) -> None:
+        """Add a candidate whose address its browser hides, when its name is found and leads where we may go."""
+        if self._options.relay_only:
+            return  # It is no address for a TURN server (draft-ietf-mmusic-mdns-ice-candidates §3.2).
+        address = await self._names.look_up(candidate.ip)
+        if address is None:
+            self._unknown += 1
+            return
+        if not may_contact(address, candidate.port, self._options.candidates):
+            self._refused += 1
+            return
+        candidate.ip = address
+        await self._ice.addRemoteCandidate(candidate)
 
     def _end_candidates(self) -> None:
         """Upstream's agent is told; ours is not, and never fails early.
@@ -253,7 +278,8 @@ class Connection:
         """What there was to connect with so far."""
         local = [candidate.type for candidate in self._ice.iceGatherer.getLocalCandidates()]
         remote = [candidate.type for candidate in self._ice.getRemoteCandidates()]
-        return Tried(local, remote, self._refused, [f"{url} {outcome}" for url, outcome in self._servers.items()])
+        servers = [f"{url} {outcome}" for url, outcome in self._servers.items()]
+        return Tried(local, remote, self._refused, servers, self._unknown)
 
     async def statistics(self) -> RTCStatsReport:
         """What aiortc counts (W3C webrtc-stats)."""
@@ -273,6 +299,7 @@ class Connection:
                 await self._pc.close()
         except TimeoutError:
             logger.warning("a connection did not close within %.0f s", CLOSE_SECONDS)
+        await self._names.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _finish_gathering(self) -> None:

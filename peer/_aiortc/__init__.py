@@ -11,14 +11,17 @@ import peer._aiortc.receiver
 import peer._aiortc.sender  # noqa: F401 each puts itself in its place
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
+from peer._aiortc.names import Names, is_name
 from peer._aiortc.scope import STOCK, ours
 
 __all__ = [
     "STOCK",
+    "Names",
     "TellingConnection",
     "TrickleConnection",
     "host_addresses",
     "ice_connection",
+    "is_name",
     "keep_transport",
     "ours",
     "peer_connection",
