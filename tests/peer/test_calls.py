@@ -1,0 +1,229 @@
+"""Two real peers call each other over a real relay: pictures are read, the tone is heard, both ways."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+import peer.peer
+from peer import NotAdmittedError, Peer, SignalingError
+from peer.events import CallEnded, Connected, Joined, Notice, PeerEvent, RelayStarted, Waiting
+from peer.media.testpattern import TEST_TONE_HZ
+from signaling.config import RelayConfig
+from signaling.relay import Relay
+from tests.peer.content import LEFT, MEDIA, PATIENCE, hear, see
+
+
+class Story:
+    """The events of a peer."""
+
+    def __init__(self) -> None:
+        self.events: list[PeerEvent] = []
+        self._more = asyncio.Event()
+
+    def __call__(self, event: PeerEvent) -> None:
+        self.events.append(event)
+        self._more.set()
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+    def of(self, kind: type[PeerEvent]) -> list[PeerEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    async def have(self, kind: type[PeerEvent], count: int = 1) -> PeerEvent:
+        """Wait for the event of this type with this number, from 1."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.of(kind)) < count:
+                self._more.clear()
+                await self._more.wait()
+        return self.of(kind)[count - 1]
+
+
+@pytest.fixture
+async def relay() -> AsyncIterator[Relay]:
+    async with Relay(RelayConfig(port=0)) as relay:
+        yield relay
+
+
+@pytest.mark.parametrize("first", ["offerer", "answerer"])
+@pytest.mark.parametrize("second", ["offerer", "answerer"])
+async def test_both_see_and_hear_the_other_whatever_roles_they_ask_for(relay: Relay, first: str, second: str) -> None:
+    stories = Story(), Story()
+    async with (
+        Peer(role=first, signaling=relay.url, on_event=stories[0], **MEDIA) as one,
+        Peer(role=second, signaling=relay.url, on_event=stories[1], **MEDIA) as other,
+    ):
+        seen = await asyncio.gather(see(one), see(other))
+        heard = await asyncio.gather(hear(one), hear(other))
+        statistics = await asyncio.gather(one.statistics(), other.statistics())
+    assert all(len(counters) == 5 for counters in seen)
+    assert heard == pytest.approx([TEST_TONE_HZ] * 2, abs=3)
+    assert all(one is not None and one.bytes_received > 10_000 for one in statistics)
+    joined = [story.of(Joined)[0] for story in stories]
+    assert [event.role for event in joined if isinstance(event, Joined)] == [
+        first,
+        {"offerer": "answerer", "answerer": "offerer"}[first],
+    ]
+    for story in stories:
+        (connected,) = story.of(Connected)
+        assert isinstance(connected, Connected)
+        assert connected.path == "host-host"
+        assert connected.codecs == {"audio": "opus", "video": "VP8"}
+        assert 0 < connected.seconds < PATIENCE
+
+
+@pytest.mark.parametrize("codec", ["vp8", "h264"])
+async def test_the_codec_that_one_side_asks_for_is_used(relay: Relay, codec: str) -> None:
+    story = Story()
+    async with (
+        Peer(role="answerer", signaling=relay.url, video_codec=codec, on_event=story, **MEDIA) as one,
+        Peer(role="offerer", signaling=relay.url, **MEDIA) as other,
+    ):
+        await asyncio.gather(see(one), see(other))
+    (connected,) = story.of(Connected)
+    assert isinstance(connected, Connected)
+    assert connected.codecs["video"] == codec.upper()
+
+
+@pytest.mark.parametrize("silent", ["video", "audio"])
+async def test_a_side_that_sends_only_one_kind_still_gets_both(relay: Relay, silent: str) -> None:
+    async with (
+        Peer(role="offerer", signaling=relay.url, **{**MEDIA, silent: "none"}) as one,
+        Peer(role="answerer", signaling=relay.url, **MEDIA) as other,
+    ):
+        await asyncio.gather(see(one), hear(one), hear(other) if silent == "video" else see(other))
+
+
+async def test_a_side_that_sends_nothing_sees_and_hears(relay: Relay) -> None:
+    async with (
+        Peer(role="answerer", signaling=relay.url, video="none", audio="none") as one,
+        Peer(role="offerer", signaling=relay.url, **MEDIA),
+    ):
+        await asyncio.gather(see(one), hear(one))
+
+
+@pytest.mark.parametrize("role", ["offerer", "answerer"])
+async def test_partners_come_and_go(relay: Relay, role: str) -> None:
+    story = Story()
+    async with Peer(role=role, signaling=relay.url, on_event=story, **MEDIA) as one:
+        frames = one.video_frames()
+        for number in range(1, 4):
+            async with Peer(role="offerer", signaling=relay.url, **MEDIA) as partner:
+                await asyncio.gather(see(one), see(partner))
+            ended = await story.have(CallEnded, number)
+            assert isinstance(ended, CallEnded)
+            assert ended.reason in LEFT
+            assert ended.received.video_frames >= 5
+            assert (ended.received.width, ended.received.height) == (320, 240)
+            assert ended.sent.audio_frames > 0
+            await story.have(Waiting, number + 1)
+        assert one.calls == 3
+        assert await anext(frames) is not None  # one stream goes on from call to call
+    assert story.names().count("problem") == 0
+
+
+async def test_the_relay_dies_and_comes_back_and_the_call_does_not_notice(relay: Relay) -> None:
+    stories = Story(), Story()
+    port = relay.address[1]
+    async with (
+        Peer(role="offerer", signaling=relay.url, on_event=stories[0], **MEDIA) as one,
+        Peer(role="answerer", signaling=relay.url, on_event=stories[1], **MEDIA) as other,
+    ):
+        before = await asyncio.gather(see(one), see(other))
+        await relay.close()
+        during = await asyncio.gather(see(one, more_than=before[0][-1]), see(other, more_than=before[1][-1]))
+        async with Relay(RelayConfig(port=port)):
+            assert [await story.have(Notice) for story in stories] == [Notice("the relay is back")] * 2
+            await asyncio.gather(see(one, more_than=during[0][-1]), see(other, more_than=during[1][-1]))
+            assert [story.names().count("connected") for story in stories] == [1, 1]
+            # And the next call comes up by way of the new relay.
+            await other.__aexit__(None, None, None)
+            await stories[0].have(CallEnded)
+            async with Peer(role="answerer", signaling=relay.url, **MEDIA) as third:
+                await asyncio.gather(see(one), see(third))
+
+
+async def test_two_rooms_do_not_meet(relay: Relay) -> None:
+    story = Story()
+    async with (
+        Peer(signaling=relay.url, room="one", on_event=story, **MEDIA),
+        Peer(signaling=relay.url, room="two", **MEDIA) as lonely,
+        Peer(signaling=relay.url, room="one", **MEDIA) as partner,
+    ):
+        await see(partner)
+        assert lonely.calls == 0
+        with pytest.raises(NotAdmittedError, match=r"full.*--room"):
+            async with Peer(signaling=relay.url, room="one", **MEDIA) as third:
+                await third.wait()
+
+
+async def test_streams_end_with_the_peer(relay: Relay) -> None:
+    async with Peer(signaling=relay.url, **MEDIA) as one:
+        frames, sounds = one.video_frames(), one.audio_frames()
+    assert [frame async for frame in frames] == []
+    assert [frame async for frame in sounds] == []
+
+
+# ---- without --signaling
+
+
+@pytest.fixture
+def default(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A free port in the place of 8080."""
+    with asyncio.Runner() as runner:
+        port = runner.run(_free_port())
+    monkeypatch.setattr(peer.peer, "DEFAULT_SIGNALING", f"ws://localhost:{port}")
+    return f"localhost:{port}"
+
+
+async def _free_port() -> int:
+    server = await asyncio.start_server(lambda reader, writer: None, "localhost", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    return port
+
+
+async def test_the_first_peer_starts_a_relay_and_the_second_finds_it(default: str) -> None:
+    stories = Story(), Story()
+    async with (
+        Peer(on_event=stories[0], **MEDIA) as one,
+        Peer(on_event=stories[1], **MEDIA) as other,
+    ):
+        await asyncio.gather(see(one), see(other))
+    assert stories[0].of(RelayStarted) == [RelayStarted(f"ws://{default}")]
+    assert stories[1].of(RelayStarted) == []
+    (joined,) = stories[0].of(Joined)
+    assert isinstance(joined, Joined)
+    assert joined.page == f"http://{default}/?role=answerer&start"
+
+
+async def test_the_pages_address_names_the_room(default: str) -> None:
+    story = Story()
+    async with Peer(role="answerer", room="my room & yours", on_event=story, **MEDIA):
+        joined = await story.have(Joined)
+    assert isinstance(joined, Joined)
+    assert joined.page == f"http://{default}/?role=offerer&room=my+room+%26+yours&start"
+
+
+async def test_something_else_at_the_default_port_is_told(default: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "localhost", int(default.partition(":")[2])):
+        with pytest.raises(SignalingError, match=f"{default} is no signaling relay") as caught:
+            await Peer(**MEDIA).__aenter__()
+    assert "\n" not in str(caught.value)
+
+
+async def test_something_mute_at_the_default_port_is_told(default: str) -> None:
+    connections = []
+    server = await asyncio.start_server(lambda *pair: connections.append(pair), "localhost", int(default.split(":")[1]))
+    with pytest.raises(SignalingError, match=f"no answer from ws://{default} within 5 s"):
+        await Peer(**MEDIA).__aenter__()
+    for _, writer in connections:
+        writer.close()
+    server.close()
