@@ -88,6 +88,7 @@ class RelayProcess:
         self.process = Process(namespace.command(*argv) if namespace else argv)
         line = self.process.wait_for(r"page is at (\S+), the relay at (\S+)\. ", timeout=TIMEOUT)
         self.page_url, self.url = line[1], line[2]
+        self.port = int(self.url.rpartition(":")[2])
 
     def __enter__(self) -> Self:
         return self
