@@ -62,7 +62,7 @@ class Peer:
         **named: Any,
     ) -> None:
         self.options = options or PeerOptions(**named)
-        self.tell = on_event
+        self._on_event = on_event
         self.calls = 0
         """How many calls came up."""
         self._frames = FrameSink()
@@ -190,6 +190,12 @@ class Peer:
             return
         if ours not in addresses and not ipaddress.ip_address(ours).is_loopback:
             self._signaling.abandon()
+
+    def tell(self, event: PeerEvent) -> None:
+        """Say what happened. A peer that has reached its end waits for nobody."""
+        is_over = self._ended is not None and self._ended.done()
+        if not (is_over and isinstance(event, events.Waiting)):
+            self._on_event(event)
 
     def _end(self, error: BaseException | None = None) -> None:
         if self._ended is None or self._ended.done():
