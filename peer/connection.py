@@ -179,6 +179,8 @@ class Connection:
 
     async def apply_answer(self, answer: Description) -> None:
         """Apply the partner's answer to our offer. Raises `NegotiationError`."""
+        if answer.refused:
+            raise NegotiationError(f"the partner's answer can't be used: no {answer.refused[0]} codec in common")
         with _described("answer", "used"):
             await self._apply(answer)
         self._answer = answer

@@ -88,6 +88,11 @@ class Description:
                 found.setdefault(kind, line.partition(" ")[2].strip().partition("/")[0])
         return found
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """In an answer, the kinds of the media sections that the partner will not have: port zero (RFC 8829 §5.3.1)."""
+        return tuple(section.split()[0] for section in _values(self.sdp, "m=") if section.split()[1:2] == ["0"])
+
     def to_payload(self) -> dict[str, object]:
         """The description as the payload of an `offer` or `answer` message."""
         return {"type": self.type, "sdp": self.sdp}
