@@ -7,37 +7,12 @@ import pytest
 
 import peer.peer
 from peer import NotAdmittedError, Peer, SignalingError
-from peer.events import CallEnded, Connected, Joined, Notice, PeerEvent, RelayStarted, Waiting
+from peer.events import CallEnded, Connected, Joined, Notice, RelayStarted, Waiting
 from peer.media.testpattern import TEST_TONE_HZ
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import LEFT, MEDIA, PATIENCE, hear, see
-
-
-class Story:
-    """The events of a peer."""
-
-    def __init__(self) -> None:
-        self.events: list[PeerEvent] = []
-        self._more = asyncio.Event()
-
-    def __call__(self, event: PeerEvent) -> None:
-        self.events.append(event)
-        self._more.set()
-
-    def names(self) -> list[str]:
-        return [event.name for event in self.events]
-
-    def of(self, kind: type[PeerEvent]) -> list[PeerEvent]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    async def have(self, kind: type[PeerEvent], count: int = 1) -> PeerEvent:
-        """Wait for the event of this type with this number, from 1."""
-        async with asyncio.timeout(PATIENCE):
-            while len(self.of(kind)) < count:
-                self._more.clear()
-                await self._more.wait()
-        return self.of(kind)[count - 1]
+from tests.peer.story import Story
 
 
 @pytest.fixture
@@ -61,13 +36,12 @@ async def test_both_see_and_hear_the_other_whatever_roles_they_ask_for(relay: Re
     assert heard == pytest.approx([TEST_TONE_HZ] * 2, abs=3)
     assert all(one is not None and one.bytes_received > 10_000 for one in statistics)
     joined = [story.of(Joined)[0] for story in stories]
-    assert [event.role for event in joined if isinstance(event, Joined)] == [
+    assert [event.role for event in joined] == [
         first,
         {"offerer": "answerer", "answerer": "offerer"}[first],
     ]
     for story in stories:
         (connected,) = story.of(Connected)
-        assert isinstance(connected, Connected)
         assert connected.path == "host-host"
         assert connected.codecs == {"audio": "opus", "video": "VP8"}
         assert 0 < connected.seconds < PATIENCE
@@ -82,7 +56,6 @@ async def test_the_codec_that_one_side_asks_for_is_used(relay: Relay, codec: str
     ):
         await asyncio.gather(see(one), see(other))
     (connected,) = story.of(Connected)
-    assert isinstance(connected, Connected)
     assert connected.codecs["video"] == codec.upper()
 
 
@@ -112,7 +85,6 @@ async def test_partners_come_and_go(relay: Relay, role: str) -> None:
             async with Peer(role="offerer", signaling=relay.url, **MEDIA) as partner:
                 await asyncio.gather(see(one), see(partner))
             ended = await story.have(CallEnded, number)
-            assert isinstance(ended, CallEnded)
             assert ended.reason in LEFT
             assert ended.received.video_frames >= 5
             assert (ended.received.width, ended.received.height) == (320, 240)
@@ -194,7 +166,6 @@ async def test_the_first_peer_starts_a_relay_and_the_second_finds_it(default: st
     assert stories[0].of(RelayStarted) == [RelayStarted(f"ws://{default}")]
     assert stories[1].of(RelayStarted) == []
     (joined,) = stories[0].of(Joined)
-    assert isinstance(joined, Joined)
     assert joined.page == f"http://{default}/?role=answerer&start"
 
 
@@ -202,7 +173,6 @@ async def test_the_pages_address_names_the_room(default: str) -> None:
     story = Story()
     async with Peer(role="answerer", room="my room & yours", on_event=story, **MEDIA):
         joined = await story.have(Joined)
-    assert isinstance(joined, Joined)
     assert joined.page == f"http://{default}/?role=offerer&room=my+room+%26+yours&start"
 
 
