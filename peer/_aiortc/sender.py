@@ -3,7 +3,7 @@
 It offers what aiortc 1.16 uses of a sender (`_ssrc`, `_rtx_ssrc`, `_stream_id`, `_track_id`, `_enabled`,
 `_handle_rtcp_packet`, and the public names), and uses of `aiortc.RTCDtlsTransport`: `_send_rtp`,
 `_register_rtp_sender`, `_unregister_rtp_sender`, `_get_stats`, `_stats_id`; of `aiortc.rtp`: the RTCP packets,
-`compute_audio_level_dbov`, `unpack_remb_fci`; of `aiortc.codecs`: `get_encoder`, `is_rtx`.
+`unpack_remb_fci`; of `aiortc.codecs`: `get_encoder`, `is_rtx`.
 """
 
 import asyncio
@@ -37,7 +37,6 @@ from aiortc.rtp import (
     RtcpSenderInfo,
     RtcpSourceInfo,
     RtcpSrPacket,
-    compute_audio_level_dbov,
     unpack_remb_fci,
 )
 from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
@@ -48,6 +47,7 @@ from peer.media.bitrate import BitrateController
 from peer.media.encoders.base import VIDEO_CLOCK, Packet, VideoEncoder
 from peer.media.encoders.h264 import H264Encoder
 from peer.media.encoders.vp8 import Vp8Encoder
+from peer.media.sound import level_dbov
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class Sender:
                 if not self._enabled:
                     continue
                 keyframe, self._keyframe_wanted = self._keyframe_wanted, False
-                level = compute_audio_level_dbov(data) if isinstance(data, av.AudioFrame) else None
+                level = level_dbov(data) if isinstance(data, av.AudioFrame) else None
                 payloads, timestamp = await loop.run_in_executor(None, encode, data, keyframe)
                 await self._send_payloads(payloads, timestamp, level)
         except ConnectionError:

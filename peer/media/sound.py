@@ -1,6 +1,7 @@
 """Sound in the one form that this package works in: s16, stereo, 48 kHz, blocks of 20 ms."""
 
 import fractions
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -22,6 +23,13 @@ def block_frame(samples: Samples) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="stereo")
     frame.sample_rate = RATE
     return frame
+
+
+def level_dbov(frame: av.AudioFrame) -> int:
+    """How loud a frame of s16 is, from -127 (silence) to 0 (RFC 6465, appendix A)."""
+    samples = frame.to_ndarray().astype(np.float64) / 32768
+    power = float(np.mean(np.square(samples)))
+    return max(-127, min(0, round(10 * math.log10(power)))) if power > 0 else -127
 
 
 class Resampler:
