@@ -78,8 +78,9 @@ class ForeignPage:
         await self.until("[data-partner=left]")
 
 
-@pytest.mark.parametrize("end", ["none", "empty", "null"])
-@pytest.mark.parametrize("role", ["offerer", "answerer"])
+@pytest.mark.parametrize(
+    ("role", "end"), [("offerer", "none"), ("offerer", "empty"), ("answerer", "none"), ("answerer", "null")]
+)
 async def test_page_starts_when_both_are_there(
     role: str,
     end: str,
@@ -116,7 +117,7 @@ async def test_page_is_started_before_the_peer_comes(
     assert await page.fact("dropped") is None
 
 
-@pytest.mark.parametrize("end", ["none", "empty", "null"])
+@pytest.mark.parametrize("end", ["none", "null"])
 async def test_page_offers_before_anybody_is_there(
     end: str, relay: Relay, chromium: LaunchChromium, site: str, start_peer: StartPeer, tmp_path: Path
 ) -> None:

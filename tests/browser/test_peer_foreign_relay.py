@@ -34,8 +34,7 @@ def open_page(call_page: OpenCallPage, static_site: str, foreign_relay: ForeignR
     return open_it
 
 
-@pytest.mark.parametrize("first", ["page", "peer"])
-@pytest.mark.parametrize("role", ["offerer", "answerer"])
+@pytest.mark.parametrize(("role", "first"), [("offerer", "page"), ("answerer", "page"), ("offerer", "peer")])
 async def test_page_and_peer(
     role: str, first: str, foreign_relay: ForeignRelay, open_page: Open, start_peer: StartPeer, tmp_path: Path
 ) -> None:
