@@ -74,6 +74,12 @@ def break_socket(side: Side, number: int) -> None:
         side.socket.break_()
 
 
+def break_socket_of_a_member(side: Side, number: int) -> None:
+    """Whose secret is known to resume by: else its own ghost waits in the room, and passes for a partner."""
+    if side.admitted:
+        break_socket(side, number)
+
+
 def client_notices(side: Side, number: int) -> None:
     if side.socket is not None and side.socket.broken:
         side.notice_loss()
@@ -124,8 +130,18 @@ def network(side: Side, number: int) -> None:
 
 
 PROGRESS = [deliver, relay, job, up, connect, run]
-SIGNALING_FAULTS = [lose_message, duplicate, replay, break_socket, client_notices, restart_relay]
-OTHER_FAULTS = [duplicate_word, relay_notices, restart_process, break_connection, reject, orphan, timer, network]
+SIGNALING_FAULTS = [lose_message, duplicate, replay, break_socket_of_a_member, client_notices, restart_relay]
+OTHER_FAULTS = [
+    duplicate_word,
+    break_socket,
+    relay_notices,
+    restart_process,
+    break_connection,
+    reject,
+    orphan,
+    timer,
+    network,
+]
 
 Step = tuple[Callable[[Side, int], None], int, int]
 
