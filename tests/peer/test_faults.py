@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
@@ -9,8 +10,10 @@ import aioice.ice
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
 
 import peer.call
+import peer.peer
 from peer import ConnectTimeoutError, Peer
 from peer.connection import Connection
 from peer.events import CallEnded, Connected, Problem
@@ -148,3 +151,53 @@ async def test_a_call_ends_though_its_figures_hang(relay: Relay, monkeypatch: py
         async with Peer(signaling=relay.url, **MEDIA) as partner:
             await asyncio.gather(see(one), see(partner))
     assert len(story.of(Connected)) == 2
+
+
+async def test_a_peer_that_waits_for_a_turn_server_that_never_answers_ends_when_told(relay: Relay) -> None:
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.setblocking(False)
+        only_turn: dict[str, Any] = {
+            "ice_servers": (f"turn:127.0.0.1:{mute.getsockname()[1]}",),
+            "relay_only": True,
+            "ice_username": "u",
+            "ice_credential": "c",
+        }
+        for role in ("offerer", "answerer"):
+            async with (
+                asyncio.timeout(PATIENCE),
+                Peer(role=role, signaling=relay.url, **only_turn, **MEDIA),
+                Page(relay.url, "offerer") as page,
+            ):
+                await page.take("ready")
+                assert await loop.sock_recv(mute, 1000)  # it has been asked
+
+
+async def test_a_room_that_is_full_when_the_relay_is_back_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer.peer, "JOIN_AGAIN_SECONDS", 0.05)
+    joins: list[dict[str, Any]] = []
+    offered = asyncio.Event()
+    joined = {"type": "joined", "roomId": "room of the relay's choice", "role": "offerer"}
+    answers = [joined, {"type": "error", "message": "full"}, {"type": "error", "message": "full"}, joined]
+
+    async def serve_peer(client: ServerConnection) -> None:
+        async for text in client:
+            message = json.loads(text)
+            if message["type"] == "join":
+                joins.append(message["payload"])
+                await client.send(json.dumps(answers.pop(0)))
+                if len(joins) == 1:
+                    return  # which closes the socket
+                if not answers:
+                    await client.send('{"type": "ready"}')
+            elif message["type"] == "offer":
+                offered.set()
+
+    story = Story()
+    async with serve(serve_peer, "localhost", 0) as server, asyncio.timeout(PATIENCE):
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with Peer(signaling=f"ws://localhost:{port}", on_event=story, **MEDIA):
+            await offered.wait()
+    assert [join.get("roomId") for join in joins] == [None, *["room of the relay's choice"] * 3]
+    assert [problem.message for problem in story.of(Problem)][1:] == ["the relay says: full"]  # said once
