@@ -14,7 +14,7 @@ MOST_TIMERS = 25
 
 # The gate tries the same worlds every time; whoever looks for new trouble sets PEER_FUZZ to a number of worlds.
 EXAMPLES = int(os.environ.get("PEER_FUZZ", "0"))
-thorough = settings(max_examples=EXAMPLES or 400, derandomize=not EXAMPLES, deadline=None, report_multiple_bugs=False)
+thorough = settings(max_examples=EXAMPLES or 800, derandomize=not EXAMPLES, deadline=None, report_multiple_bugs=False)
 
 
 def deliver(side: Side, number: int) -> None:
