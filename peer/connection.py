@@ -32,6 +32,7 @@ from peer._aiortc import (
     keep_transport,
     ours,
     peer_connection,
+    prepare_senders,
     selected_pair,
 )
 from peer.candidate_policy import CandidatePolicy, may_contact
@@ -175,6 +176,7 @@ class Connection:
             await self._apply(offer)
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._answer = self._local_description("answer")
+        prepare_senders(self._pc)
         return self._answer
 
     async def apply_answer(self, answer: Description) -> None:
@@ -184,6 +186,7 @@ class Connection:
         with _described("answer", "used"):
             await self._apply(answer)
         self._answer = answer
+        prepare_senders(self._pc)
 
     async def _apply(self, description: Description) -> None:
         sdp, candidates = take_candidates(description)

@@ -7,12 +7,12 @@ beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment not
 """
 
 import peer._aiortc.extensions
-import peer._aiortc.receiver
-import peer._aiortc.sender  # noqa: F401 each puts itself in its place
+import peer._aiortc.receiver  # noqa: F401 these put themselves in their places
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.names import Names, is_name
 from peer._aiortc.scope import STOCK, ours
+from peer._aiortc.sender import prepare_senders
 
 __all__ = [
     "STOCK",
@@ -25,5 +25,6 @@ __all__ = [
     "keep_transport",
     "ours",
     "peer_connection",
+    "prepare_senders",
     "selected_pair",
 ]

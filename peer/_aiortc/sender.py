@@ -15,8 +15,10 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
+import aiortc
 import aiortc.rtcpeerconnection
 import av
 from aiortc import MediaStreamError, MediaStreamTrack, RTCRtpSender, RTCStatsReport, clock
@@ -56,6 +58,8 @@ HISTORY_PACKETS = 1024
 BURST_PACKETS = 12
 """So many packets leave at once; a longer picture, such as a keyframe, is spread by short pauses."""
 BURST_PAUSE_SECONDS = 0.002
+FIRST_PICTURE_SECONDS = 0.5
+"""A picture that was coded ahead and is older than this is not worth sending."""
 KEYFRAME_PAUSE_SECONDS = 0.3
 """Requests for a keyframe that come closer together than this are about the same loss."""
 
@@ -78,6 +82,7 @@ class Sender:
         self.replaceTrack(track)
         self.controller = BitrateController()
         self._tasks: list[asyncio.Task[None]] = []
+        self._prepared: asyncio.Task[_First | None] | None = None
         self._extensions = _Extensions()
         self._payload_type = 0
         self._rtx_payload_type: int | None = None
@@ -127,6 +132,9 @@ class Sender:
 
     async def stop(self) -> None:
         """Stop for good, and stop the track."""
+        if self._prepared is not None:
+            self._prepared.cancel()
+            await asyncio.gather(self._prepared, return_exceptions=True)
         if not self._tasks:
             return
         self.transport._unregister_rtp_sender(self)
@@ -157,11 +165,35 @@ class Sender:
 
     # ---- media
 
+    def prepare(self, codec: RTCRtpCodecParameters) -> None:
+        """Code the first picture while the connection is still coming up: a keyframe takes as long as that."""
+        if self.kind == "video" and self.track is not None and self._prepared is None and not self._tasks:
+            self._prepared = asyncio.create_task(self._code_first(codec, self.track), name="first picture")
+
+    async def _code_first(self, codec: RTCRtpCodecParameters, track: MediaStreamTrack) -> "_First | None":
+        encode = _VideoCoder(codec, self.controller)
+        try:
+            data: Any = await track.recv()
+        except MediaStreamError:
+            return None
+        payloads, timestamp = await asyncio.get_running_loop().run_in_executor(None, encode, data, True)  # noqa: FBT003
+        return _First(encode, payloads, timestamp, time.monotonic())
+
+    async def _take_first(self, codec: RTCRtpCodecParameters) -> "_Coder":
+        """Send the prepared picture, unless it is an old one by now; go on with the coder that made it."""
+        first = await self._prepared if self._prepared is not None else None
+        if first is None:
+            return _VideoCoder(codec, self.controller) if self.kind == "video" else _AudioCoder(codec)
+        if time.monotonic() - first.made_at < FIRST_PICTURE_SECONDS and self._enabled:
+            await self._send_payloads(first.payloads, first.timestamp, None)
+        else:
+            self._keyframe_wanted = True
+        return first.encode
+
     async def _run_media(self, codec: RTCRtpCodecParameters) -> None:
-        encode: Callable[[Any, bool], tuple[list[bytes], int]]
-        encode = _VideoCoder(codec, self.controller) if self.kind == "video" else _AudioCoder(codec)
         loop = asyncio.get_running_loop()
         try:
+            encode = await self._take_first(codec)
             while True:
                 track = self.track
                 if track is None:
@@ -179,7 +211,11 @@ class Sender:
                     continue
                 keyframe, self._keyframe_wanted = self._keyframe_wanted, False
                 level = level_dbov(data) if isinstance(data, av.AudioFrame) else None
-                payloads, timestamp = await loop.run_in_executor(None, encode, data, keyframe)
+                try:
+                    payloads, timestamp = await loop.run_in_executor(None, encode, data, keyframe)
+                except av.FFmpegError as error:
+                    logger.warning("a frame of %s can't be encoded, and is left out: %s", self.kind, error)
+                    continue
                 await self._send_payloads(payloads, timestamp, level)
         except ConnectionError:
             return  # The transport is gone; whoever owns the connection hears of it from there.
@@ -367,6 +403,27 @@ class _AudioCoder:
 
     def __call__(self, data: av.AudioFrame | Packet, keyframe: bool) -> tuple[list[bytes], int]:
         return self._encoder.pack(data) if isinstance(data, av.Packet) else self._encoder.encode(data, keyframe)
+
+
+_Coder: TypeAlias = Callable[[Any, bool], tuple[list[bytes], int]]
+
+
+@dataclass(frozen=True, slots=True)
+class _First:
+    """A picture that was coded ahead, and the coder to go on with."""
+
+    encode: _Coder
+    payloads: list[bytes]
+    timestamp: int
+    made_at: float
+
+
+def prepare_senders(pc: aiortc.RTCPeerConnection) -> None:
+    """Once the codecs are agreed on (`RTCRtpTransceiver._codecs`): have every sender's first picture coded."""
+    for transceiver in pc.getTransceivers():
+        sending = transceiver.currentDirection in ("sendonly", "sendrecv")
+        if isinstance(transceiver.sender, Sender) and sending and transceiver._codecs:
+            transceiver.sender.prepare(transceiver._codecs[0])
 
 
 def _make_sender(track_or_kind: MediaStreamTrack | str, transport: RTCDtlsTransport) -> Any:

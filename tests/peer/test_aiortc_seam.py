@@ -51,6 +51,7 @@ PRIVATE: dict[str, dict[str, type]] = {
     },
     "connecting.py": {"_RTCPeerConnection__connect": aiortc.RTCPeerConnection},
     "sender.py": {
+        "_codecs": aiortc.RTCRtpTransceiver,
         "_register_rtp_sender": aiortc.RTCDtlsTransport,
         "_unregister_rtp_sender": aiortc.RTCDtlsTransport,
         "_send_rtp": aiortc.RTCDtlsTransport,
