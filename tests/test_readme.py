@@ -167,6 +167,28 @@ def test_python_in_the_documents_is_python(path: Path) -> None:
         compile(text, path.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
+def words_of_programs() -> list[str]:
+    """Every piece of text that the programs may print: what stands between the variable parts."""
+    paths = [*(ROOT / "peer").rglob("*.py"), *(ROOT / "signaling").glob("*.py")]
+    constants = (
+        node.value
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    return [text for text in constants if 12 <= len(text) < 200]
+
+
+def test_messages_in_the_troubleshooting_are_those_of_the_programs() -> None:
+    messages = re.findall(r"^\*\*`(.+?)`", DOCS["troubleshooting.md"].read_text(), re.MULTILINE)
+    assert len(messages) > 8
+    printed, makefile = words_of_programs(), (ROOT / "Makefile").read_text()
+    for message in messages:
+        stem = message.partition(" (")[0]
+        known = stem in makefile or any(stem in text or text.strip(" :;,(") in message for text in printed)
+        assert known, f"no program says {message!r}"
+
+
 # What the README shows as output, against the program
 
 
