@@ -200,6 +200,7 @@ class Peer:
     def _end(self, error: BaseException | None = None) -> None:
         if self._ended is None or self._ended.done():
             return
+        self._frames.end()
         if error is None:
             self._ended.set_result(None)
         else:
@@ -269,7 +270,7 @@ class Peer:
         if self._admitted:
             self._tell_once(said)
         elif self._room is None:
-            raise NotAdmittedError(f"{said}; choose another --room, or none")
+            raise NotAdmittedError(f"{said.rstrip('.')}; choose another --room, or none")
         else:
             self._tell_once(said)
             await asyncio.sleep(JOIN_AGAIN_SECONDS)

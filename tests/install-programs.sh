@@ -13,6 +13,11 @@ need ping iputils-ping
 need turnserver coturn
 need Xvfb xvfb
 need xdotool xdotool
+need_library() { ldconfig -p | grep -q "$1" || missing="$missing $2"; }
+need_library libatomic.so.1 libatomic1
+need_library libGL.so.1 libgl1
+need_library libglib-2.0.so.0 libglib2.0-0
+need_library libSM.so.6 libsm6
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -95,6 +95,10 @@ class FrameSink:
 
     async def close(self) -> None:
         """End all streams."""
+        self.end()
+
+    def end(self) -> None:
+        """End all streams, after the frames that are waiting: no more will come."""
         self._closed = True
         for pictures in self._video:
             pictures.close()

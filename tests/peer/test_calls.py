@@ -197,3 +197,14 @@ async def test_something_mute_at_the_default_port_is_told(default: str) -> None:
     for _, writer in connections:
         writer.close()
     server.close()
+
+
+async def test_frames_end_when_the_peer_has_ended(relay: Relay) -> None:
+    """A program that only iterates is not left waiting for a call that never comes."""
+    async with Peer(role="answerer", signaling=relay.url, once=True, **MEDIA) as peer_:
+        async with Peer(role="offerer", signaling=relay.url, **MEDIA) as partner:
+            await see(partner)
+        async with asyncio.timeout(PATIENCE):
+            async for _ in peer_.video_frames():
+                pass
+        await peer_.wait()
