@@ -127,6 +127,6 @@ async def test_room_is_full(foreign_relay: ForeignRelay, start_peer: StartPeer) 
     third = start_peer(*options)
     ended = await third.event("ended")
     assert (ended["exit_code"], await asyncio.to_thread(third.process.wait)) == (4, 4)
-    assert "The room is full." in ended["error"]
+    assert "The room is full;" in ended["error"]
     assert third.process.stderr == []
     assert one.seen("call-ended") == other.seen("call-ended") == []
