@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from peer.commands import COMMANDS, find_command
 from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_SIGNALING, VIDEO_CODECS, PeerOptions
 from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
@@ -32,7 +33,10 @@ def parser() -> argparse.ArgumentParser:
         prog="peer",
         description="Joins a browser video call from Python. Without options it sends camera and microphone (or a "
         f"test picture) by way of the relay at {DEFAULT_SIGNALING}, which it starts if none is there.",
-        epilog="Every option can also be given in the environment, as PEER_ and its name: PEER_ROLE=answerer.",
+        epilog="Every option can also be given in the environment, as PEER_ and its name: PEER_ROLE=answerer. "
+        + "Other commands: "
+        + "; ".join(f"peer {name} ({purpose})" for name, purpose in COMMANDS.items())
+        + ".",
         allow_abbrev=False,
     )
     call = it.add_argument_group("call")
@@ -124,13 +128,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may not have every character of a file's name
     console = Console(as_json="--json" in arguments)
     try:
+        if arguments and not arguments[0].startswith("-"):
+            return find_command(arguments[0])(arguments[1:])
         given, options = parse(arguments, os.environ)
         if given.version:
             return _print_version()
         console = Console(as_json=bool(given.json))
         _configure_logging(given.verbose)
         return asyncio.run(_run(options, console))
-    except UsageError as error:
+    except PeerError as error:
         console.show(Ended(0, str(error), error.exit_code))
         console.fail(str(error))
         return error.exit_code
