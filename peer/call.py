@@ -9,6 +9,7 @@ from aiortc import MediaStreamTrack
 
 from peer.connection import Connection, ConnectionOptions, Listener
 from peer.events import CallEnded, Statistics
+from peer.media.coded import CodedFeed
 from peer.media.pump import Pump
 from peer.media.sink import Sink
 from peer.media.source import Notify
@@ -53,7 +54,10 @@ class Call:
     def begin(self) -> None:
         """The connection is up: read what comes."""
         self._up_at = time.monotonic()
-        self._pump.start(self.connection.remote_tracks)
+        feed = CodedFeed(self.connection.codecs, self.connection.request_keyframe)
+        self._pump.start(self.connection.remote_tracks, feed if self.connection.can_tap else None)
+        if self._pump.takes_coded:
+            self.connection.tap(self._pump.on_coded)
 
     async def statistics(self) -> Snapshot:
         """The totals so far."""

@@ -25,6 +25,8 @@ from aiortc.sdp import candidate_from_sdp
 from peer._aiortc import (
     STOCK,
     Names,
+    Receiver,
+    Tap,
     TellingConnection,
     TrickleConnection,
     ice_connection,
@@ -265,6 +267,23 @@ class Connection:
         """The partner's tracks, once the connection is up."""
         receiving = ("recvonly", "sendrecv")
         return [t.receiver.track for t in self._pc.getTransceivers() if t.currentDirection in receiving]
+
+    @property
+    def can_tap(self) -> bool:
+        """Whether what the partner sends can be had as it was coded: not with aiortc's own receivers."""
+        return not STOCK
+
+    def tap(self, tap: Tap) -> None:
+        """Have everything that the partner sends as it was coded, too."""
+        for receiver in self._pc.getReceivers():
+            if isinstance(receiver, Receiver):
+                receiver.tap(tap)
+
+    def request_keyframe(self) -> None:
+        """Ask the partner for a picture that needs no other."""
+        for receiver in self._pc.getReceivers():
+            if isinstance(receiver, Receiver) and receiver.kind == "video":
+                receiver.request_keyframe()
 
     @property
     def path(self) -> str | None:

@@ -6,17 +6,19 @@ minor version that was tested. Only connections made inside `ours()` are changed
 beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment nothing is changed at all.
 """
 
-import peer._aiortc.extensions
-import peer._aiortc.receiver  # noqa: F401 these put themselves in their places
+import peer._aiortc.extensions  # noqa: F401 puts itself in its place, as the receiver does
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.names import Names, is_name
+from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
 from peer._aiortc.sender import prepare_senders
 
 __all__ = [
     "STOCK",
     "Names",
+    "Receiver",
+    "Tap",
     "TellingConnection",
     "TrickleConnection",
     "host_addresses",

@@ -16,7 +16,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import aiortc.rtcpeerconnection
 import av
@@ -46,6 +46,7 @@ from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamSta
 
 from peer._aiortc.scope import is_ours
 from peer.media.assembly import AudioAssembler, CodedFrame, MediaPacket, VideoAssembler
+from peer.media.coded import CodedMedia
 from peer.media.keyframes import starts_keyframe
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ FEEDBACK_SECONDS = 0.02
 LEAST_ESTIMATE = 2_500_000
 """bit/s: what a partner may send while nothing is lost. The estimator alone takes half a minute to allow as much."""
 LOSS_TO_BELIEVE_ESTIMATE = 0.02
+Tap: TypeAlias = Callable[[CodedMedia], None]
 MAX_STREAMS = 8
 """Streams (SSRCs) that one receiver keeps counts of: a partner could name a new one in every packet."""
 
@@ -65,7 +67,7 @@ class Receiver:
         self._enabled = True
         self._track: RemoteStreamTrack | None = None
         self.transport = transport
-        self._kind = kind
+        self._kind = self.kind = kind
         self._assembler: VideoAssembler | AudioAssembler = VideoAssembler() if kind == "video" else AudioAssembler()
         self._estimator = RemoteBitrateEstimator() if kind == "video" else None
         self._codecs: dict[int, RTCRtpCodecParameters] = {}
@@ -78,6 +80,7 @@ class Receiver:
         self._recent_loss = 0.0
         self._timestamps = TimestampMapper()
         self._decoder: _Decoder | None = None
+        self._tap: Tap | None = None
         self._reports: asyncio.Task[None] | None = None
         self._feedback: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
@@ -195,7 +198,18 @@ class Receiver:
 
     def _decode(self, frame: CodedFrame) -> None:
         if self._decoder is not None and self._codec is not None:
-            self._decoder.put(self._codec, JitterFrame(frame.data, self._timestamps.map(frame.timestamp)))
+            coded = JitterFrame(frame.data, self._timestamps.map(frame.timestamp))
+            if self._tap is not None:
+                self._tap(CodedMedia(self._kind, self._codec.name, coded.data, coded.timestamp / self._codec.clockRate))
+            self._decoder.put(self._codec, coded)
+
+    def tap(self, tap: Tap | None) -> None:
+        """Have every frame also as it was coded, in the order in which they are decoded."""
+        self._tap = tap
+
+    def request_keyframe(self) -> None:
+        """Ask the partner for a picture that needs no other (RFC 4585 §6.3.1)."""
+        self._send_pli()
 
     def _give_feedback(self) -> None:
         """Ask for what is missing, now and as long as something is."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import av
 from aiortc import MediaStreamError
 
-from peer.media.sink import Sink
+from peer.media.coded import CodedFeed, CodedMedia
+from peer.media.sink import CodedSink, Sink
 from peer.media.source import Notify
 
 if TYPE_CHECKING:
@@ -27,17 +28,38 @@ class Pump:
 
     def __init__(self, sinks: Sequence[Sink], notify: Notify) -> None:
         self._sinks = list(sinks)
+        self._coded: list[CodedSink] = []  # those of the sinks that take what is not decoded, in this call
         self._notify = notify
         self._tasks: list[asyncio.Task[None]] = []
         self._running = False
 
-    def start(self, tracks: "Sequence[MediaStreamTrack]") -> None:
-        """Tell the sinks that a call begins, and read the tracks until each ends."""
+    def start(self, tracks: "Sequence[MediaStreamTrack]", feed: CodedFeed | None = None) -> None:
+        """Tell the sinks that a call begins, and read the tracks until each ends.
+
+        With `feed`, sinks that can do without decoding are offered it; then `on_coded` must be called with all of it.
+        """
         kinds = frozenset(track.kind for track in tracks)
         self._running = True
         for sink in list(self._sinks):
+            if feed is not None and isinstance(sink, CodedSink):
+                self._guard(sink, partial(self._offer, sink, feed))
+        for sink in list(self._sinks):
             self._guard(sink, partial(sink.begin_call, kinds))
         self._tasks = [asyncio.create_task(self._read(track), name=f"pump {track.kind}") for track in tracks]
+
+    @property
+    def takes_coded(self) -> bool:
+        """Whether a sink wants what is not decoded."""
+        return bool(self._coded)
+
+    def on_coded(self, media: CodedMedia) -> None:
+        """Hand coded media to the sinks that want it."""
+        for sink in list(self._coded):
+            self._guard(sink, partial(sink.on_coded, media))
+
+    def _offer(self, sink: CodedSink, feed: CodedFeed) -> None:
+        if sink.takes_coded(feed):
+            self._coded.append(sink)
 
     async def stop(self) -> None:
         """Stop reading, and tell the sinks that the call is over. Idempotent."""
@@ -60,6 +82,8 @@ class Pump:
             except MediaStreamError:
                 return
             for sink in list(self._sinks):
+                if sink in self._coded:
+                    continue
                 if isinstance(frame, av.VideoFrame):
                     self._guard(sink, partial(sink.on_video, frame))
                 elif isinstance(frame, av.AudioFrame):
@@ -70,5 +94,6 @@ class Pump:
             call()
         except Exception as error:  # a sink may fail in any way, the partner must not suffer for it
             self._sinks.remove(sink)
+            self._coded = [other for other in self._coded if other is not sink]
             logger.debug("sink %r failed", sink, exc_info=True)
             self._notify(f"{type(sink).__name__} failed and is off for this call: {error}")

@@ -1,6 +1,8 @@
 """What takes the partner's picture and sound: the shape of every sink."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from peer.media.coded import CodedFeed, CodedMedia
 
 if TYPE_CHECKING:
     import av
@@ -26,3 +28,14 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Return when everything is on disk and all threads are gone. Idempotent."""
+
+
+@runtime_checkable
+class CodedSink(Sink, Protocol):
+    """A sink that can also do with the partner's media as it was coded."""
+
+    def takes_coded(self, feed: CodedFeed) -> bool:
+        """Asked before each `begin_call`: whether `on_coded` is to get this call's media, and not the other two."""
+
+    def on_coded(self, media: CodedMedia) -> None:
+        """Take a coded picture or piece of sound, as it arrives. Must not block."""
