@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"seconds that a connection may take to come up (default {DEFAULT_CONNECT_TIMEOUT:g})",
     )
     sending = it.add_argument_group("what to send")
-    sending.add_argument("--video", metavar="SOURCE", help=f"{_SOURCES} (default auto: a camera, else test)")
+    sending.add_argument("--video", metavar="SOURCE", help=f"{_SOURCES} or screen (default auto: a camera, else test)")
     sending.add_argument("--audio", metavar="SOURCE", help=f"{_SOURCES} (default auto: a microphone, else test)")
     sending.add_argument("--size", metavar="WxH", help="picture size to ask a camera for, or to draw, in pixels")
     sending.add_argument("--fps", type=float, metavar="N", help="frames a second to ask for, or to draw")

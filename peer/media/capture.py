@@ -11,7 +11,7 @@ import av
 from aiortc import MediaStreamError, MediaStreamTrack
 
 from peer.media.frames import FrameStream
-from peer.media.pictures import to_yuv420p
+from peer.media.pictures import fitted, to_yuv420p
 from peer.media.probing import Found, explained
 from peer.media.sound import RATE, Blocks, Resampler, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
@@ -175,7 +175,8 @@ class _Capture:
 
     def _picture(self, frame: av.VideoFrame) -> av.VideoFrame:
         moment = time.monotonic() - self._begin
-        picture = to_yuv420p(frame)
+        limit = self._found.device.limit
+        picture = to_yuv420p(frame, fitted(frame.width, frame.height, limit) if limit else None)
         picture.pts, picture.time_base = round(moment * VIDEO_TIME_BASE.denominator), VIDEO_TIME_BASE
         return picture
 

@@ -34,6 +34,7 @@ class Device:
     kind: str  # "video" or "audio"
     name: str
     openings: list[Opening]
+    limit: tuple[int, int] | None = None  # width, height that larger pictures are made smaller to; None leaves them
 
     @property
     def label(self) -> str:

@@ -4,12 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from peer.errors import MediaError
+from peer.errors import MediaError, UsageError
 from peer.media.capture import DeviceSource
 from peer.media.devices import NOUNS, Device, cameras, microphones
 from peer.media.file import open_file
 from peer.media.probing import find
 from peer.media.recorder import Recorder
+from peer.media.screen import find_screen
 from peer.media.source import Notify, Source, SourceRequest
 from peer.media.testsource import TestSource
 from peer.media.window import Window
@@ -17,7 +18,7 @@ from peer.media.window import Window
 if TYPE_CHECKING:
     from peer.media.sink import Sink
 
-WORDS = {"none", "test", "auto", "camera", "mic"}
+WORDS = {"none", "test", "auto", "camera", "mic", "screen"}
 TEST_SIGNALS = {"video": "the test picture", "audio": "a test tone"}
 
 
@@ -54,6 +55,10 @@ async def _open(kind: str, wanted: str, request: SourceRequest, notify: Notify) 
         return None
     if wanted == "test":
         return TestSource({kind}, request.size, request.fps)
+    if wanted.partition(":")[0] == "screen":
+        if kind == "audio":
+            raise UsageError("--audio screen: a screen has no sound; choose mic, test, none or a file")
+        return DeviceSource(await find_screen(wanted, request, notify), notify)
     if _is_file(wanted):
         return await open_file(wanted, frozenset({kind}), request, notify)
     try:

@@ -1,19 +1,15 @@
 """Finds a camera or microphone that works, by opening it for a moment and reading what it gives."""
 
-import asyncio
 import errno
 import logging
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import av
 
 from peer.errors import MediaError
 from peer.media.devices import Device, Opening
-from peer.media.threads import call_on_loop
+from peer.media.threads import in_time
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +24,6 @@ MEANINGS = {
     errno.ENOTTY: STRANGE,
     errno.EISDIR: STRANGE,
 }
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ async def find(devices: list[Device], patience: float = PATIENCE) -> Found:
     for device in devices:
         for opening in device.openings:
             try:
-                gives = await _in_time(partial(_try, opening), patience)
+                gives = await in_time(partial(_try, opening), patience)
             except (OSError, av.FFmpegError) as error:  # TimeoutError is an OSError
                 logger.debug("%s does not open with %s: %s", device.label, opening, error)
                 problem = error
@@ -89,24 +83,3 @@ def _try(opening: Opening) -> str:
             rate = stream.average_rate or stream.base_rate
             return f"{frame.width}x{frame.height}" + (f" {float(rate):.4g} fps" if rate else "")
     raise TimeoutError
-
-
-async def _in_time(function: Callable[[], T], seconds: float) -> T:
-    """Call a function that may hang, as drivers do, in a thread that nobody has to wait for."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
-
-    def settle(action: Callable[..., None], value: object) -> None:
-        if not outcome.done():
-            action(value)
-
-    def call() -> None:
-        try:
-            result = function()
-        except (OSError, av.FFmpegError) as error:
-            call_on_loop(loop, settle, outcome.set_exception, error)
-        else:
-            call_on_loop(loop, settle, outcome.set_result, result)
-
-    threading.Thread(target=call, name="probe device", daemon=True).start()
-    return await asyncio.wait_for(outcome, seconds)
