@@ -1,14 +1,11 @@
 """One end of a measured call: the peer of this project, through its public interface."""
 
 import asyncio
-from collections.abc import Callable
 
 from aiortc import MediaStreamTrack
 
-import peer.peer
 from benchmarks.end import EndOptions, Reporter
 from peer import Peer, events
-from peer.media.source import Source, SourceRequest
 from peer.media.testsource import TestSource
 
 
@@ -33,12 +30,6 @@ class PictureSource:
 async def main(options: EndOptions, reporter: Reporter) -> None:
     """Wait in the room, and look at what comes."""
 
-    async def open_sources(_: SourceRequest, __: Callable[[str], None]) -> list[Source]:
-        return [PictureSource(options), TestSource({"audio"})]
-
-    # The peer opens cameras, files and its test picture by their names; this picture has none.
-    setattr(peer.peer, "open_sources", open_sources)  # noqa: B010
-
     def on_event(event: events.PeerEvent) -> None:
         if isinstance(event, events.Joined):
             reporter.joined()
@@ -46,6 +37,7 @@ async def main(options: EndOptions, reporter: Reporter) -> None:
             reporter.partner_ready()
 
     ours = Peer(
+        sources=[PictureSource(options), TestSource({"audio"})],
         on_event=on_event,
         role=options.role,
         signaling=options.relay,

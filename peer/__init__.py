@@ -4,7 +4,8 @@
         async for frame in peer.video_frames():
             picture = frame.to_ndarray(format="bgr24")
 
-`Peer` is loaded when it is first asked for: it brings aiortc and av with it; `peer --help` does without.
+`Peer` and `FrameSource` are loaded when they are first asked for: they bring aiortc and av with
+them; `peer --help` does without.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,11 +23,13 @@ from peer.errors import (
 
 if TYPE_CHECKING:
     from peer.config import PeerOptions
+    from peer.media.framesource import FrameSource
     from peer.peer import Peer
 
 __all__ = [
     "ConnectTimeoutError",
     "ExitCode",
+    "FrameSource",
     "MediaError",
     "NegotiationError",
     "NotAdmittedError",
@@ -43,6 +46,10 @@ def __getattr__(name: str) -> Any:
         from peer.peer import Peer  # noqa: PLC0415
 
         return Peer
+    if name == "FrameSource":
+        from peer.media.framesource import FrameSource  # noqa: PLC0415
+
+        return FrameSource
     if name == "PeerOptions":
         from peer.config import PeerOptions  # noqa: PLC0415
 

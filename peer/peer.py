@@ -15,7 +15,7 @@ from peer.candidate_policy import CandidatePolicy
 from peer.config import DEFAULT_SIGNALING, PeerOptions
 from peer.connection import ConnectionOptions, Listener
 from peer.driver import Driver
-from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError
+from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError, UsageError
 from peer.events import CallEnded, PeerEvent
 from peer.ice_servers import IceServer, parse_relay_servers
 from peer.local_relay import LocalRelay
@@ -49,7 +49,8 @@ class Peer:
                 picture = frame.to_ndarray(format="bgr24")
 
     Entering opens the sources and joins the room, and raises `PeerError` when that can't be done; leaving ends the
-    call. `on_event` hears all that happens; `sinks` get the partner's frames.
+    call. `on_event` hears all that happens; `sinks` get the partner's frames. Each of the `sources` is sent in place of
+    what `video` or `audio` would name; leaving closes them, as it does the sinks.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Peer:
         options: PeerOptions | None = None,
         /,
         *,
+        sources: "Sequence[Source]" = (),
         sinks: "Sequence[Sink]" = (),
         on_event: Callable[[PeerEvent], None] = lambda event: None,
         **named: Any,
@@ -67,7 +69,8 @@ class Peer:
         """How many calls came up."""
         self._frames = FrameSink()
         self._sinks: list[Sink] = [self._frames, *sinks]
-        self._sources: list[Source] = []
+        self._sources: list[Source] = list(sources)
+        self._own_kinds = _kinds_of(sources, self.options)
         self._driver = Driver(self, self.options.connect_timeout)
         self._signaling: SignalingClient | None = None
         self._page: str | None = None
@@ -126,16 +129,21 @@ class Peer:
     async def _open_media(self) -> None:
         options = self.options
         size = options.size if isinstance(options.size, tuple) else None
-        request = SourceRequest(options.video, options.audio, size, options.fps, options.loop)
+        video, audio = ("none" if kind in self._own_kinds else getattr(options, kind) for kind in ("video", "audio"))
+        request = SourceRequest(video, audio, size, options.fps, options.loop)
         for sink in open_sinks(
             record=options.record, overwrite=options.overwrite, display=options.display, notify=self._notify
         ):
             self._sinks.append(sink)
         for sink in self._sinks:
             self._stack.push_async_callback(sink.close)
-        self._sources = await open_sources(request, self._notify)
         for source in self._sources:
             self._stack.push_async_callback(source.close)
+        opened = await open_sources(request, self._notify)
+        for source in opened:
+            self._stack.push_async_callback(source.close)
+        self._sources += opened
+        for source in self._sources:
             self.tell(events.SourceOpened(source.label, sorted(source.kinds)))
 
     async def _join(self) -> None:
@@ -333,6 +341,17 @@ class Peer:
 
     def _notify(self, text: str) -> None:
         self.tell(events.Notice(text))
+
+
+def _kinds_of(sources: "Sequence[Source]", options: PeerOptions) -> set[str]:
+    """What a program's own sources give. Raises UsageError when that is given twice."""
+    given: set[str] = set()
+    for source in sources:
+        for kind in source.kinds:
+            if kind in given or getattr(options, kind) != "auto":
+                raise UsageError(f"two sources of {kind}: give either {kind}=... or one of sources=[...]")
+            given.add(kind)
+    return given
 
 
 def _page_address(url: str) -> str:

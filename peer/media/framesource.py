@@ -1,0 +1,118 @@
+"""A source that a program feeds: pictures that it made, sent as the newest one at any moment."""
+
+import asyncio
+import time
+from weakref import WeakSet
+
+import av
+import numpy as np
+import numpy.typing as npt
+from aiortc import MediaStreamError, MediaStreamTrack
+
+from peer.media.frames import FrameStream
+from peer.media.pictures import to_yuv420p
+from peer.media.testsource import VIDEO_TIME_BASE
+from peer.media.threads import call_on_loop
+
+REPEAT_SECONDS = 1.0  # so often the last picture is sent again, when there is no newer one
+SIDES = (2, 16384)  # pixels
+
+
+class FrameSource:
+    """Sends the pictures of a program: `send` each, whenever it is ready, and pass the source to `Peer(sources=[...])`.
+
+    A picture replaces the one before it, if that was not fetched yet: a program that is faster than the call loses some
+    pictures, and nothing piles up. The last one stays: a partner who comes later gets it at once.
+    """
+
+    kinds = frozenset({"video"})
+
+    def __init__(self, label: str = "pictures of the program") -> None:
+        self.label = label
+        self._begin = time.monotonic()
+        self._last: av.VideoFrame | None = None
+        self._tracks: WeakSet[_FedTrack] = WeakSet()
+
+    def send(self, picture: "npt.NDArray[np.uint8] | av.VideoFrame") -> None:
+        """Send a picture: an array of height x width x 3, uint8, in BGR as OpenCV has it, or an `av.VideoFrame`.
+
+        An array may be used again afterwards: it is copied. Odd sides are scaled to even ones. May be called from any
+        thread. Raises ValueError for anything else, with what it should have been.
+        """
+        frame = bgr_frame(picture) if isinstance(picture, np.ndarray) else picture
+        converted = to_yuv420p(frame)
+        if converted is frame:
+            converted = _copied(frame)  # it gets a time of its own, and must not change under the encoder
+        self._last = _stamped(converted, self._begin)
+        for track in list(self._tracks):
+            track.offer(converted)
+
+    def open_tracks(self) -> list[MediaStreamTrack]:
+        """One new track, which begins with the last picture, if there is one."""
+        track = _FedTrack(self._begin)
+        self._tracks.add(track)
+        if self._last is not None:
+            track.frames.put(self._last)
+        return [track]
+
+    async def close(self) -> None:
+        """End the tracks."""
+        for track in list(self._tracks):
+            track.stop()
+
+
+class _FedTrack(MediaStreamTrack):
+    kind = "video"
+
+    def __init__(self, begin: float) -> None:
+        super().__init__()
+        self.frames: FrameStream[av.VideoFrame] = FrameStream(1)
+        self._begin = begin
+        self._event_loop = asyncio.get_running_loop()
+        self._last: av.VideoFrame | None = None
+
+    def offer(self, frame: av.VideoFrame) -> None:
+        """From any thread."""
+        call_on_loop(self._event_loop, self.frames.put, frame)
+
+    async def recv(self) -> av.VideoFrame:
+        """The newest picture, as soon as it is there; the last one again, when there is none for long."""
+        try:
+            async with asyncio.timeout(None if self._last is None else REPEAT_SECONDS):
+                self._last = await anext(self.frames)
+        except StopAsyncIteration:
+            raise MediaStreamError from None
+        except TimeoutError:
+            self._last = _copied(self._last) if self._last is not None else None
+            if self._last is None or self.readyState != "live":
+                raise MediaStreamError from None
+            _stamped(self._last, self._begin)
+        return self._last
+
+    def stop(self) -> None:
+        """End the track."""
+        super().stop()
+        self.frames.close()
+
+
+def bgr_frame(picture: "npt.NDArray[np.uint8]") -> av.VideoFrame:
+    """A frame of an array in BGR. Raises ValueError, in words that can follow "it gave" or "got"."""
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        shape = " x ".join(map(str, picture.shape)) or "no dimension"
+        raise ValueError(f"an array of {shape}, {picture.dtype}, in place of height x width x 3, uint8")
+    if not all(SIDES[0] <= side <= SIDES[1] for side in picture.shape[:2]):
+        height, width = picture.shape[:2]
+        raise ValueError(f"a picture of {width}x{height}, in place of one with sides from {SIDES[0]} to {SIDES[1]}")
+    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+
+
+def _copied(frame: av.VideoFrame) -> av.VideoFrame:
+    """The same yuv420p picture in memory of its own, without a time."""
+    return av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
+
+
+def _stamped(frame: av.VideoFrame, begin: float) -> av.VideoFrame:
+    """The frame, with this moment as its time; `begin` is 0."""
+    frame.time_base = VIDEO_TIME_BASE
+    frame.pts = round((time.monotonic() - begin) * VIDEO_TIME_BASE.denominator)
+    return frame
