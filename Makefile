@@ -11,8 +11,9 @@ PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 run: $(VENV)/.run
 	@trap : INT; $(BIN)/python -m peer $(ARGS); code=$$?; [ $$code -eq 130 ] || exit $$code
 
+# Most tests wait for browsers, networks and clocks: two at a time take half as long.
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
