@@ -17,6 +17,7 @@ import av
 
 from benchmarks import barcode
 from benchmarks.picture import MovingPicture, PictureTrack, Texture
+from benchmarks.samples import sample_period_ms
 from benchmarks.watch import Sighting
 from peer.media.pictures import planes
 
@@ -35,6 +36,8 @@ class EndOptions:
     fps: float = 30.0
     codec: str = "VP8"
     ice_servers: tuple[str, ...] = ()
+    samples: str = ""
+    """The folder for the luma of frames to compare; empty for none."""
 
     @classmethod
     def from_arguments(cls) -> "EndOptions":
@@ -59,9 +62,11 @@ class EndOptions:
 class Reporter:
     """Notes what happens, and tells it when asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: EndOptions) -> None:
         self._ready_at: float | None = None
         self._sightings: list[Sighting] = []
+        self._samples = options.samples
+        self._next_sample = 0.0
 
     def joined(self) -> None:
         """This end has its place in the room."""
@@ -74,11 +79,16 @@ class Reporter:
     def see(self, frame: av.VideoFrame) -> None:
         """A decoded frame came."""
         at = time.time() * 1000
-        reading = barcode.read(planes(frame)[0])
+        luma = planes(frame)[0]
+        reading = barcode.read(luma)
         counter, clock_ms = (reading.counter, reading.clock_ms) if reading else (None, None)
         self._sightings.append(Sighting(at, counter, clock_ms, frame.width, frame.height))
         if len(self._sightings) == 1:
             _write({"event": "frame"})
+        if self._samples and at >= self._next_sample:
+            self._next_sample = at + sample_period_ms(at - self._sightings[0].at)
+            # On disk at once, so that the samples are not part of what the process takes.
+            Path(self._samples, str(len(self._sightings) - 1)).write_bytes(luma.tobytes())
 
     async def run(self, call: Callable[[], Awaitable[None]]) -> None:
         """Be in a call, and answer on standard output, until standard input ends."""

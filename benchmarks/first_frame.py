@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.rounds import attempt
 from benchmarks.stage import CallOptions, Stage
-from benchmarks.tables import Table
+from benchmarks.tables import FAILED, Table
 from benchmarks.watch import median
 
-PAIRS = (("peer", "chrome"), ("peer", "peer"), ("stock", "chrome"), ("chrome", "chrome"))
+PAIRS = (("peer", "chrome"), ("peer", "peer"), ("stock", "chrome"), ("node", "chrome"), ("chrome", "chrome"))
 TIMEOUT = 40.0
 
 
@@ -24,7 +25,7 @@ class Way:
 
     sender: str
     receiver: str
-    silent_stun: bool
+    silent_stun: bool = False
 
     @property
     def name(self) -> str:
@@ -36,18 +37,21 @@ Times = dict[Way, list[float]]
 """Milliseconds, a value for each call."""
 
 
-def measure(stage: Stage, runs: int, *, subject_offers: bool) -> Times:
+def measure(stage: Stage, calls: int, *, subject_offers: bool = True) -> Times:
     """Every pair in turn, again and again: what else the machine does meanwhile meets all of them alike."""
     times: Times = defaultdict(list)
-    for _ in range(runs):
+    for _ in range(calls):
         for silent_stun, pair in itertools.product((False, True), PAIRS):
-            measure_call(stage, pair, silent_stun, subject_offers, times)
+            what = f"first frame, {' and '.join(pair)}{', silent STUN server' if silent_stun else ''}"
+            options = CallOptions(silent_stun=silent_stun, subject_offers=subject_offers)
+            delays = attempt(stage, what, lambda pair=pair, options=options: measure_call(stage, pair, options))
+            for way, milliseconds in delays or ():
+                times[way].append(milliseconds)
     return times
 
 
-def measure_call(stage: Stage, pair: tuple[str, str], silent_stun: bool, subject_offers: bool, times: Times) -> None:
+def measure_call(stage: Stage, pair: tuple[str, str], options: CallOptions) -> list[tuple[Way, float]]:
     """One call, which gives a value for either direction."""
-    options = CallOptions(silent_stun=silent_stun, subject_offers=subject_offers)
     with stage.call(*pair, options) as ends:
         for end in ends:
             end.wait_for_frame(TIMEOUT)
@@ -55,8 +59,10 @@ def measure_call(stage: Stage, pair: tuple[str, str], silent_stun: bool, subject
     ready = subject.ready_at
     if ready is None:
         raise RuntimeError(f"{pair}: a frame came without a partner")
-    times[Way(pair[0], pair[1], silent_stun)].append(partner.sightings[0].at - ready)
-    times[Way(pair[1], pair[0], silent_stun)].append(subject.sightings[0].at - ready)
+    return [
+        (Way(pair[0], pair[1], options.silent_stun), partner.sightings[0].at - ready),
+        (Way(pair[1], pair[0], options.silent_stun), subject.sightings[0].at - ready),
+    ]
 
 
 def tabulate(times: Times, role: str = "offerer") -> Table:
@@ -65,9 +71,10 @@ def tabulate(times: Times, role: str = "offerer") -> Table:
     table = Table(
         title, ["", "ms, median (least-most)", "x Chrome to Chrome", "with silent STUN server", "it adds, ms"]
     )
-    reference = median(times[Way("chrome", "chrome", silent_stun=False)])
-    for way in sorted({Way(way.sender, way.receiver, silent_stun=False) for way in times}):
-        plain, silent = times[way], times[Way(way.sender, way.receiver, silent_stun=True)]
+    reference = median(times.get(Way("chrome", "chrome"), []))
+    names = dict.fromkeys(way for pair in PAIRS for way in (Way(*pair), Way(*reversed(pair))))
+    for way in sorted(names):
+        plain, silent = (times.get(Way(way.sender, way.receiver, stun), []) for stun in (False, True))
         table.add(
             way.name,
             _spread(plain),
@@ -79,19 +86,19 @@ def tabulate(times: Times, role: str = "offerer") -> Table:
 
 
 def _spread(values: Sequence[float]) -> str:
-    return f"{median(values):.0f} ({min(values):.0f}-{max(values):.0f})" if values else "-"
+    return f"{median(values):.0f} ({min(values):.0f}-{max(values):.0f})" if values else FAILED
 
 
 def main() -> None:
     """Measure, and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.first_frame", description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="calls of each kind (default: 5)")
+    parser.add_argument("--calls", type=int, default=5, help="calls of each kind (default: 5)")
     parser.add_argument("--roles", choices=("offerer", "answerer", "both"), default="offerer", help="of the subject")
     given = parser.parse_args()
     with Stage() as stage:
         for role in ("offerer", "answerer"):
             if given.roles in (role, "both"):
-                times = measure(stage, given.runs, subject_offers=role == "offerer")
+                times = measure(stage, given.calls, subject_offers=role == "offerer")
                 print(tabulate(times, role).as_text())
 
 

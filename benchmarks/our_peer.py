@@ -53,5 +53,6 @@ async def main(options: EndOptions, reporter: Reporter) -> None:
 
 
 if __name__ == "__main__":
-    reporter = Reporter()
-    asyncio.run(reporter.run(lambda: main(EndOptions.from_arguments(), reporter)))
+    options = EndOptions.from_arguments()
+    reporter = Reporter(options)
+    asyncio.run(reporter.run(lambda: main(options, reporter)))

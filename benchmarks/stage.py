@@ -17,9 +17,12 @@ from typing import Self
 import psutil
 from playwright.sync_api import sync_playwright
 
+from benchmarks.browser import Chrome
 from benchmarks.end import EndOptions
-from benchmarks.ends import REPOSITORY, Chrome, End, make_end
-from benchmarks.picture import Texture
+from benchmarks.ends import REPOSITORY, End
+from benchmarks.picture import MovingPicture, Texture
+from benchmarks.systems import CHROME, make_end
+from tests.network.namespaces import Namespace
 from tests.network.processes import Process
 from tests.network.servers import dead_server
 
@@ -37,10 +40,20 @@ class CallOptions:
     subject_offers: bool = True
     silent_stun: bool = False
     """Whether both ends are given a STUN server that never answers."""
+    samples: bool = False
+    """Whether frames are kept to compare them."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return f"{self.width}x{self.height} at {self.fps:g} frames/s, {self.codec}"
 
 
 class Stage:
     """Everything that calls share, for as long as the `with` block runs."""
+
+    _hosts: tuple[Namespace | None, Namespace | None] = (None, None)
+    """Where the two places of a call are; by default on this machine as it is."""
 
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and so stop what was started
@@ -50,27 +63,40 @@ class Stage:
         self._stack.callback(shutil.rmtree, folder)
         self._folder = Path(folder)
         self._playwright = self._stack.enter_context(sync_playwright())
+        self._stack.callback(self.forget_browsers)
         command = [sys.executable, "-m", "signaling", "--host", "127.0.0.1", "--port", "0"]
         relay = self._stack.enter_context(Process(command, cwd=REPOSITORY))
         self._relay = relay.wait_for(r"ws://[\d.]+:\d+")[0]
         address = own_address()
         self.silent_stun = f"stun:{address}:{self._stack.enter_context(dead_server(address=address))}"
         self._rooms = (f"call-{number}" for number in itertools.count(1))
-        self._browsers: list[Chrome] = []
+        self._browsers: dict[int, Chrome] = {}
+        self.failures: list[str] = []
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for browser in self._browsers:
-            browser.close()
         self._stack.close()
 
-    def browser(self, number: int) -> Chrome:
-        """One of several browsers, started when it is first asked for."""
-        while len(self._browsers) <= number:
-            self._browsers.append(Chrome(self._playwright))
-        return self._browsers[number]
+    def browser(self, place: int) -> Chrome:
+        """One for each place in a call, started when it is first asked for.
+
+        Two pages of one browser would share its processes, and slow each other down.
+        """
+        if place not in self._browsers:
+            self._browsers[place] = Chrome(self._playwright)
+        return self._browsers[place]
+
+    def forget_browsers(self) -> None:
+        """End them: after a call that failed, the next begins with new ones."""
+        while self._browsers:
+            self._browsers.popitem()[1].close()
+
+    def picture(self, options: CallOptions) -> MovingPicture:
+        """What is sent in such a call."""
+        size = (options.width, options.height)
+        return MovingPicture(Texture.read(self.texture(*size), *size), *size)
 
     def texture(self, width: int, height: int) -> Path:
         """The file with the texture for pictures of this size."""
@@ -84,26 +110,24 @@ class Stage:
         """A call between two systems: the subject waits in the room when its partner comes."""
         room = next(self._rooms)
         roles = ("offerer", "answerer") if options.subject_offers else ("answerer", "offerer")
-        servers = (self.silent_stun,) if options.silent_stun else ()
-        texture = str(self.texture(options.width, options.height))
-        # Two pages of one browser would share its processes, and slow each other down.
-        browsers = map(self.browser, itertools.count())
         with contextlib.ExitStack() as stack:
             ends: list[End] = []
-            for system, role in zip((subject, partner), roles, strict=True):
+            for place, (system, role) in enumerate(zip((subject, partner), roles, strict=True)):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=self._folder)) if options.samples else ""
                 end_options = EndOptions(
                     relay=self._relay,
                     room=room,
                     role=role,
-                    texture=texture,
+                    texture=str(self.texture(options.width, options.height)),
                     width=options.width,
                     height=options.height,
                     fps=options.fps,
                     codec=options.codec,
-                    ice_servers=servers,
+                    ice_servers=(self.silent_stun,) if options.silent_stun else (),
+                    samples=folder,
                 )
-                browser = next(browsers) if system == "chrome" else None
-                end = make_end(system, end_options, browser)
+                browser = self.browser(place) if system == CHROME else None
+                end = make_end(system, end_options, browser, self._hosts[place])
                 stack.callback(end.close)
                 ends.append(end)
             yield ends[0], ends[1]

@@ -106,5 +106,6 @@ class StockPeer:
 
 
 if __name__ == "__main__":
-    reporter = Reporter()
-    asyncio.run(reporter.run(lambda: StockPeer(EndOptions.from_arguments(), reporter).run()))
+    options = EndOptions.from_arguments()
+    reporter = Reporter(options)
+    asyncio.run(reporter.run(lambda: StockPeer(options, reporter).run()))

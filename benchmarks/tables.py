@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+FAILED = "failed"
+"""In place of figures."""
+
 
 class Table:
     """Rows of text under headings; the first column is words, the others are figures."""

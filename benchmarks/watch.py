@@ -47,6 +47,11 @@ class Watch:
         return Watch(self.ready_at, [seen for seen in self.sightings if start <= seen.at < end])
 
     @property
+    def length(self) -> float:
+        """Milliseconds from the first to the last frame, at least one."""
+        return max(1.0, self.sightings[-1].at - self.sightings[0].at) if self.sightings else 1.0
+
+    @property
     def delays(self) -> list[float]:
         """Of all frames that can be read, in their order."""
         return [seen.delay for seen in self.sightings if seen.delay is not None]

@@ -5,6 +5,7 @@
     #options;
     #watch;
     #stream;
+    #look;
     #socket;
     #role;
     #connection = null;
@@ -15,10 +16,12 @@
     /** Resolves when there is a place in the room. */
     joined = new Promise((resolve, reject) => ([this.#joined, this.#failed] = [resolve, reject]));
 
-    constructor(options, watch, stream) {
+    /** `look` is called with the partner's video track. */
+    constructor(options, watch, stream, look) {
       this.#options = options;
       this.#watch = watch;
       this.#stream = stream;
+      this.#look = look;
       this.#socket = new WebSocket(options.relay);
       this.#socket.onopen = () => this.#send("join", { role: options.role, roomId: options.room });
       this.#socket.onerror = () => this.#failed(new Error(`no relay at ${options.relay}`));
@@ -64,7 +67,7 @@
         this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "", sdpMid: null, sdpMLineIndex: null });
       };
       this.#connection.ontrack = ({ track }) => {
-        if (track.kind === "video") this.#watch.watch(track);
+        if (track.kind === "video") this.#look(track);
       };
     }
 
@@ -78,8 +81,10 @@
     }
 
     async #describe() {
-      await this.#connection.setLocalDescription();
-      const { type, sdp } = this.#connection.localDescription;
+      const connection = this.#connection;
+      const offers = connection.signalingState === "stable";
+      const { type, sdp } = offers ? await connection.createOffer() : await connection.createAnswer();
+      await connection.setLocalDescription({ type, sdp });
       this.#send(type, { type, sdp });
     }
 
@@ -92,18 +97,5 @@
     }
   }
 
-  /** Opens camera and microphone, and joins the room; resolves when there is a place in it. */
-  bench.join = async (options) => {
-    const texture = await (await fetch("texture")).arrayBuffer();
-    const picture = new bench.MovingPicture(texture, options.width, options.height);
-    // A page that may use a microphone shows its addresses; others hide them behind mDNS names.
-    const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    stream.addTrack(bench.openCamera(picture, options));
-    bench.watch = new bench.Watch();
-    bench.call = new Call(options, bench.watch, stream);
-    await bench.call.joined;
-  };
-
-  bench.report = () => ({ ready: bench.watch.readyAt, sightings: bench.watch.sightings });
-  bench.last = () => ({ ready: bench.watch.readyAt, sightings: bench.watch.sightings.slice(-1) });
+  bench.Call = Call;
 })((globalThis.bench ??= {}));

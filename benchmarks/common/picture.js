@@ -1,5 +1,5 @@
 "use strict";
-// The moving picture, as in benchmarks/picture.py, and a camera that sees it.
+// The moving picture, as in benchmarks/picture.py, and the times at which a camera would see it.
 ((bench) => {
   const MARGIN_X = 128;
   const MARGIN_Y = 64;
@@ -12,6 +12,8 @@
     #texture; // [Uint8Array, ...]: Y, U and V, larger than the picture by the margins
     #width;
     #height;
+    #background = []; // the planes without inset and code, at this pan
+    #pan = null;
 
     /** `texture` is an ArrayBuffer with the three planes, one after the other. */
     constructor(texture, width, height) {
@@ -25,28 +27,38 @@
       this.#height = height;
     }
 
-    /** The frame as I420, without padding. `clock` is Unix time in milliseconds. */
-    draw(counter, clock) {
+    /** The frame as I420, without padding, in `data` if it is given. `clock` is Unix time in milliseconds. */
+    draw(counter, clock, data = new Uint8Array((this.#width * this.#height * 3) / 2)) {
       const [width, height] = [this.#width, this.#height];
-      const data = new Uint8Array((width * height * 3) / 2);
-      const panX = 2 * toAndFro(Math.floor(counter / 4), MARGIN_X / 2);
-      const panY = 2 * toAndFro(Math.floor(counter / 12), MARGIN_Y / 2);
       const insetWidth = Math.floor(width / 8) * 2;
       const insetHeight = Math.floor(height / 6) * 2;
       const insetX = 2 * toAndFro(counter, Math.floor((width - insetWidth) / 2));
       const insetY = even(Math.floor(height / 4) * 2 - Math.floor(height / 8));
+      this.#panTo(2 * toAndFro(Math.floor(counter / 4), MARGIN_X / 2), 2 * toAndFro(Math.floor(counter / 12), MARGIN_Y / 2));
       let start = 0;
       this.#texture.forEach((still, index) => {
         const shift = index ? 1 : 0;
-        const stride = (width + MARGIN_X) >> shift;
-        const columns = width >> shift;
-        const plane = data.subarray(start, start + columns * (height >> shift));
-        copy(plane, columns, 0, 0, still, stride, panX >> shift, panY >> shift, columns, height >> shift);
-        copy(plane, columns, insetX >> shift, insetY >> shift, still, stride, 0, 0, insetWidth >> shift, insetHeight >> shift);
+        const background = this.#background[index];
+        const plane = data.subarray(start, start + background.length);
+        plane.set(background);
+        const size = [insetWidth >> shift, insetHeight >> shift];
+        copy(plane, width >> shift, insetX >> shift, insetY >> shift, still, (width + MARGIN_X) >> shift, 0, 0, ...size);
         start += plane.length;
       });
       bench.drawCode(data.subarray(0, width * height), width, height, counter, Math.floor(clock));
       return data;
+    }
+
+    /** Draws the background, which changes every fourth frame at most: a page or Node would feel it in each. */
+    #panTo(x, y) {
+      if (this.#pan === `${x},${y}`) return;
+      this.#pan = `${x},${y}`;
+      this.#texture.forEach((still, index) => {
+        const shift = index ? 1 : 0;
+        const [columns, rows] = [this.#width >> shift, this.#height >> shift];
+        const plane = (this.#background[index] ??= new Uint8Array(columns * rows));
+        copy(plane, columns, 0, 0, still, (this.#width + MARGIN_X) >> shift, x >> shift, y >> shift, columns, rows);
+      });
     }
   }
 
@@ -58,21 +70,16 @@
     }
   }
 
-  /** A video track that shows the picture from now on: frames of the application's own, as a camera's driver gives. */
-  function openCamera(picture, { width, height, fps }) {
-    const generator = new MediaStreamTrackGenerator({ kind: "video" });
-    const writer = generator.writable.getWriter();
+  /** Calls show(counter) `fps` times a second by an absolute clock; what could only come late is left out. */
+  function keepTime(fps, show) {
     const start = performance.now();
-    const show = (slot) => {
-      const data = picture.draw(slot, bench.unixTime());
-      const timestamp = Math.round((slot / fps) * 1e6);
-      writer.write(new VideoFrame(data, { format: "I420", codedWidth: width, codedHeight: height, timestamp }));
+    const step = (slot) => {
+      show(slot);
       const next = Math.max(slot + 1, Math.ceil(((performance.now() - start) * fps) / 1000));
-      setTimeout(show, start + (next * 1000) / fps - performance.now(), next);
+      setTimeout(step, start + (next * 1000) / fps - performance.now(), next);
     };
-    show(0);
-    return generator;
+    step(0);
   }
 
-  Object.assign(bench, { MovingPicture, openCamera });
+  Object.assign(bench, { MovingPicture, keepTime });
 })((globalThis.bench ??= {}));
