@@ -27,6 +27,7 @@ SANS_IO = {
     "peer.errors",
     "peer.media.assembly",
     "peer.media.bitrate",
+    "peer.media.fitting",
     "peer.media.coded",
     "peer.media.keyframes",
     "peer.media.packets",

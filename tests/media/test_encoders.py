@@ -16,7 +16,7 @@ CODECS = ["H264", "VP8"]
 
 
 def encoder(codec: str, bitrate: int = 1_000_000) -> VideoEncoder:
-    return H264Encoder(bitrate, 2_000_000) if codec == "H264" else Vp8Encoder(bitrate)
+    return (H264Encoder if codec == "H264" else Vp8Encoder)(bitrate, 2_000_000)
 
 
 def noisy(index: int, width: int = 320, height: int = 240) -> av.VideoFrame:
@@ -63,15 +63,33 @@ def test_pictures_come_back_and_only_wanted_ones_are_keyframes(codec: str) -> No
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_the_rate_follows_the_target(codec: str) -> None:
-    it = encoder(codec, 1_500_000)
-    first = [it.encode(churning(index), keyframe=False) for index in range(40)]
+def test_the_rate_follows_the_target_without_a_keyframe(codec: str) -> None:
+    it = encoder(codec, 1_600_000)
+    sizes = []
+    for part, rate in enumerate((1_600_000, 600_000, 1_200_000)):
+        it.bitrate = rate
+        coded = [it.encode(churning(index), keyframe=False) for index in range(part * 60, part * 60 + 60)]
+        assert not any(starts_keyframe(codec, payloads[0]) for payloads in coded[1:])
+        assert not part or not starts_keyframe(codec, coded[0][0])
+        sizes.append(sum(len(payload) for payloads in coded[-20:] for payload in payloads))
+    assert sizes[1] < 0.7 * sizes[0]
+    assert sizes[1] < 0.85 * sizes[2]
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_rate_that_is_far_away_takes_a_new_encoder(codec: str) -> None:
+    it = encoder(codec, 1_600_000)
+    it.encode(noisy(0), keyframe=False)
     it.bitrate = 200_000
-    second = [it.encode(churning(index), keyframe=False) for index in range(40, 100)]
-    size = [sum(len(payload) for payloads in coded[-20:] for payload in payloads) for coded in (first, second)]
-    assert size[1] < 0.7 * size[0]  # VP8 can't code noise any coarser
-    if codec == "H264":
-        assert not any(starts_keyframe(codec, payloads[0]) for payloads in second)
+    assert starts_keyframe(codec, it.encode(noisy(1), keyframe=False)[0])
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_picture_that_others_have_too_keeps_its_time(codec: str) -> None:
+    frame = noisy(7)
+    before = frame.pts, frame.time_base, frame.duration
+    encoder(codec).encode(frame, keyframe=False)
+    assert (frame.pts, frame.time_base, frame.duration) == before
 
 
 @pytest.mark.parametrize("codec", CODECS)

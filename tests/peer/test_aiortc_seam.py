@@ -55,8 +55,19 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_register_rtp_sender": aiortc.RTCDtlsTransport,
         "_unregister_rtp_sender": aiortc.RTCDtlsTransport,
         "_send_rtp": aiortc.RTCDtlsTransport,
+    },
+    "sender_reports.py": {
         "_get_stats": aiortc.RTCDtlsTransport,
         "_stats_id": aiortc.RTCDtlsTransport,
+    },
+    "burst.py": {
+        "_state": aiortc.RTCDtlsTransport,
+        "_tx_srtp": aiortc.RTCDtlsTransport,
+        "_send_rtp": aiortc.RTCDtlsTransport,
+        "_RTCDtlsTransport__tx_bytes": aiortc.RTCDtlsTransport,
+        "_RTCDtlsTransport__tx_packets": aiortc.RTCDtlsTransport,
+        "_connection": aiortc.RTCIceTransport,
+        "_nominated": aioice.Connection,
     },
     "receiver.py": {
         "_register_rtp_receiver": aiortc.RTCDtlsTransport,
@@ -113,6 +124,7 @@ def has(owner: type, name: str) -> bool:
     """Whether a class has an attribute, or its instances get one in the source of the class."""
     if hasattr(owner, name):
         return True
+    name = re.sub(rf"^_{owner.__name__}(?=__)", "", name)  # as the class itself writes it
     tree = ast.parse(inspect.getsource(owner).strip())
     attributes = (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
     return any(node.attr == name and isinstance(node.ctx, ast.Store) for node in attributes)

@@ -1,6 +1,7 @@
 """What a video encoder does, and what they share."""
 
 import fractions
+import os
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import av
@@ -23,6 +24,8 @@ class VideoEncoder(Protocol):
 
     bitrate: int
     """What to aim at from the next picture on, in bit/s."""
+    maximum: int
+    """What `bitrate` may become, in bit/s."""
 
     def encode(self, frame: av.VideoFrame, *, keyframe: bool) -> list[bytes]:
         """The payloads of the next picture, coded without others if `keyframe`. Runs in a thread; may be empty."""
@@ -31,11 +34,21 @@ class VideoEncoder(Protocol):
         """The payloads of a picture that is coded already."""
 
 
-def prepared(frame: av.VideoFrame, *, keyframe: bool) -> av.VideoFrame:
-    """The picture as encoders take it. Sources give yuv420p, so this rarely has to convert."""
-    if frame.format.name != "yuv420p":
-        converted = frame.reformat(format="yuv420p")
-        converted.pts, converted.time_base = frame.pts, frame.time_base
-        frame = converted
+def prepared(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
+    """The picture as encoders take it, scaled to `size`. Sources give yuv420p, so this rarely has to convert."""
+    width, height = size or (frame.width, frame.height)
+    if frame.format.name == "yuv420p" and (frame.width, frame.height) == (width, height):
+        return frame
+    converted = frame.reformat(width=width, height=height, format="yuv420p")
+    converted.pts, converted.time_base = frame.pts, frame.time_base
+    return converted
+
+
+def mark(frame: av.VideoFrame, *, keyframe: bool) -> None:
+    """Say what kind of picture to make of it."""
     frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-    return frame
+
+
+def threads(width: int, height: int) -> int:
+    """One as long as one keeps up with 30 frames/s, as threads that share a picture cost time and quality."""
+    return 1 if width * height <= 1920 * 1088 else min(4, os.cpu_count() or 1)

@@ -1,0 +1,128 @@
+"""What turns the frames of one sender into payloads, and the thread that does it.
+
+Uses `get_encoder` of `aiortc.codecs`: aiortc's encoders of sound.
+"""
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import av
+from aiortc.codecs import get_encoder
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+
+from peer.media.bitrate import BitrateController
+from peer.media.encoders.base import VIDEO_CLOCK, Packet, VideoEncoder, prepared
+from peer.media.encoders.h264 import H264Encoder
+from peer.media.encoders.vp8 import Vp8Encoder
+from peer.media.fitting import Fitter
+
+Coded: TypeAlias = tuple[list[bytes], int]
+"""Payloads, and their time in units of the codec's clock."""
+
+
+class Coder:
+    """Codes one frame after another, in a thread of its own: half the cost of asyncio's pool, and nobody to wait for.
+
+    The thread starts with the first frame, and ends with `close`.
+    """
+
+    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController) -> None:
+        video = codec.mimeType.lower().startswith("video/")
+        self._codec, self._controller = codec, controller
+        self._make: Callable[[], _Encode] = self._make_video if video else self._make_audio
+        self._tasks: queue.SimpleQueue[tuple[asyncio.Future[Coded], Any, bool] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def __call__(self, data: Any, keyframe: bool) -> asyncio.Future[Coded]:
+        """The payloads of a frame or packet. Raises `av.FFmpegError` for one that can't be coded."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"encode {self._codec.name}", daemon=True)
+            self._thread.start()
+        future: asyncio.Future[Coded] = self._loop.create_future()
+        self._tasks.put((future, data, keyframe))
+        return future
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._tasks.put(None)
+
+    def _run(self) -> None:
+        encode: _Encode | None = None
+        while (task := self._tasks.get()) is not None:
+            future, data, keyframe = task
+            try:
+                encode = encode or self._make()
+                coded = encode(data, keyframe)
+            except Exception as error:  # noqa: BLE001 it is raised where the frame came from
+                self._tell(_settle, future, None, error)
+            else:
+                self._tell(_settle, future, coded, None)
+
+    def _tell(self, call: Callable[..., None], *arguments: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _make_video(self) -> "_Encode":
+        return _VideoCoder(self._codec, self._controller)
+
+    def _make_audio(self) -> "_Encode":
+        encoder = get_encoder(self._codec)
+
+        def encode(data: av.AudioFrame | Packet, keyframe: bool) -> Coded:
+            return encoder.pack(data) if isinstance(data, av.Packet) else encoder.encode(data, keyframe)
+
+        return encode
+
+
+_Encode: TypeAlias = Callable[[Any, bool], Coded]
+
+
+def _settle(future: asyncio.Future[Coded], coded: Coded | None, error: Exception | None) -> None:
+    if future.done():
+        return  # cancelled: nobody waits any more
+    if error is not None:
+        future.set_exception(error)
+    elif coded is not None:
+        future.set_result(coded)
+
+
+class _VideoCoder:
+    """Fits each picture to the link and the machine, and codes it."""
+
+    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController) -> None:
+        self._controller = controller
+        self._fitter = Fitter()
+        self._fitted: tuple[int, int, int] | None = None
+        make = H264Encoder if codec.name == "H264" else Vp8Encoder
+        self._encoder: VideoEncoder = make(controller.target, controller.maximum)
+
+    def __call__(self, data: av.VideoFrame | Packet, keyframe: bool) -> Coded:
+        seconds = float((data.pts or 0) * (data.time_base or 0))
+        timestamp = int((data.pts or 0) * (data.time_base or 0) * VIDEO_CLOCK)
+        if isinstance(data, av.Packet):
+            return self._encoder.pack(data), timestamp
+        started_at = time.monotonic()
+        self._fit(data, seconds)
+        bitrate = self._controller.target
+        if self._controller.is_narrow and not keyframe and self._fitter.leaves_out(bitrate, started_at):
+            return [], timestamp
+        size = self._fitter.size(data.width, data.height, bitrate, started_at)
+        self._encoder.bitrate, self._encoder.maximum = bitrate, self._controller.maximum
+        payloads = self._encoder.encode(prepared(data, size), keyframe=keyframe)
+        now = time.monotonic()
+        self._fitter.coded(now - started_at)
+        self._fitter.owes(sum(map(len, payloads)), bitrate, now)
+        return payloads, timestamp
+
+    def _fit(self, frame: av.VideoFrame, seconds: float) -> None:
+        self._fitter.see(seconds)
+        fitted = (frame.width, frame.height, round(self._fitter.fps / 5) * 5 or 1)
+        if fitted != self._fitted:
+            self._fitted = fitted
+            self._controller.fit(*fitted)

@@ -1,0 +1,109 @@
+"""What a sender tells of itself, and what its partner tells of it (RFC 3550 §6.4).
+
+Uses, of `aiortc.rtp`: the RTCP packets; of `aiortc.RTCDtlsTransport`: `_get_stats`, `_stats_id`.
+"""
+
+import time
+
+from aiortc import RTCStatsReport, clock
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtp import RtcpReceiverInfo, RtcpSdesPacket, RtcpSenderInfo, RtcpSourceInfo, RtcpSrPacket
+from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats
+
+from peer._aiortc.outbound import OutboundStream
+from peer.media.bitrate import BitrateController
+
+REMEMBERED_REPORTS = 8
+
+
+class SenderReports:
+    """Makes the reports of one stream, and reads the partner's."""
+
+    def __init__(self, kind: str, stream: OutboundStream, controller: BitrateController) -> None:
+        self.kind = kind
+        self.round_trip: float | None = None
+        """Seconds, smoothed."""
+        self._stream = stream
+        self._controller = controller
+        self._sent_at: dict[int, float] = {}
+        self._last_ntp = 0
+        self._octets_at_last = (0, 0.0)
+        self._stats = RTCStatsReport()
+
+    def note_media(self) -> None:
+        """The stream's `timestamp` is of now."""
+        self._last_ntp = clock.current_ntp_time()
+
+    def make(self, cname: str) -> bytes:
+        """A sender report and source description."""
+        stream = self._stream
+        middle = self._last_ntp >> 16 & 0xFFFFFFFF
+        self._sent_at = {middle: time.monotonic(), **dict(list(self._sent_at.items())[: REMEMBERED_REPORTS - 1])}
+        info = RtcpSenderInfo(
+            ntp_timestamp=self._last_ntp,
+            rtp_timestamp=stream.timestamp,
+            packet_count=stream.packets & 0xFFFFFFFF,
+            octet_count=stream.octets & 0xFFFFFFFF,
+        )
+        names = [RtcpSourceInfo(ssrc=stream.ssrc, items=[(1, cname.encode())])]
+        return bytes(RtcpSrPacket(ssrc=stream.ssrc, sender_info=info)) + bytes(RtcpSdesPacket(chunks=names))
+
+    def read(self, report: RtcpReceiverInfo, partner_ssrc: int, transport: RTCDtlsTransport) -> None:
+        """A report of the partner about the stream."""
+        now = time.monotonic()
+        sample = self._measure(report, now)
+        delivered = self._delivered(report, now)
+        self._controller.on_report(report.fraction_lost / 256, sample, now, delivered)
+        self._stats.add(
+            RTCRemoteInboundRtpStreamStats(
+                timestamp=clock.current_datetime(),
+                type="remote-inbound-rtp",
+                id=f"remote-inbound-rtp_{id(self)}",
+                ssrc=partner_ssrc,
+                kind=self.kind,
+                transportId=transport._stats_id,
+                packetsReceived=self._stream.packets - report.packets_lost,
+                packetsLost=report.packets_lost,
+                jitter=report.jitter,
+                roundTripTime=self.round_trip or 0.0,
+                fractionLost=report.fraction_lost,
+            )
+        )
+
+    def _measure(self, report: RtcpReceiverInfo, now: float) -> float | None:
+        """The round trip by this report, in seconds; None when it is about none of ours."""
+        sent_at = self._sent_at.get(report.lsr)
+        if sent_at is None or not report.dlsr:
+            return None
+        sample = max(0.0, now - sent_at - report.dlsr / 65536)
+        self.round_trip = sample if self.round_trip is None else 0.7 * self.round_trip + 0.3 * sample
+        return sample
+
+    def _delivered(self, report: RtcpReceiverInfo, now: float) -> float | None:
+        """The rate at which payload arrived since the report before, in bit/s."""
+        until = self._stream.octets_until(report.highest_sequence)
+        before, at = self._octets_at_last
+        if until is None:
+            return None
+        self._octets_at_last = (until, now)
+        if not at or now - at < 0.1:
+            return None
+        return (until - before) * 8 / (now - at) * (1 - report.fraction_lost / 256)
+
+    def statistics(self, track_id: int, transport: RTCDtlsTransport) -> RTCStatsReport:
+        """Outbound and remote inbound figures, and the transport's (W3C webrtc-stats)."""
+        self._stats.add(
+            RTCOutboundRtpStreamStats(
+                timestamp=clock.current_datetime(),
+                type="outbound-rtp",
+                id=f"outbound-rtp_{id(self)}",
+                ssrc=self._stream.ssrc,
+                kind=self.kind,
+                transportId=transport._stats_id,
+                packetsSent=self._stream.packets,
+                bytesSent=self._stream.octets,
+                trackId=str(track_id),
+            )
+        )
+        self._stats.update(transport._get_stats())
+        return self._stats
