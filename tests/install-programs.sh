@@ -13,6 +13,13 @@ need ping iputils-ping
 need turnserver coturn
 need Xvfb xvfb
 need xdotool xdotool
+need qemu-system-x86_64 qemu-system-x86
+need busybox busybox-static
+need modprobe kmod
+need speaker-test alsa-utils
+need pulseaudio pulseaudio
+need pactl pulseaudio-utils
+ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || missing="$missing libasound2-plugins"
 need_library() { ldconfig -p | grep -q "$1" || missing="$missing $2"; }
 need_library libatomic.so.1 libatomic1
 need_library libGL.so.1 libgl1

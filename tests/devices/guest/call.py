@@ -1,0 +1,18 @@
+"""A call: the offerer has no options and takes camera and microphone, the answerer records it."""
+
+from pathlib import Path
+
+from tests.devices.guest.commands import Command, Tone
+
+
+def run(out: Path) -> None:
+    with Tone(1000):
+        offerer = Command(out, "offerer")
+        offerer.wait_for("^waiting for a partner")
+        recording = out / "recording.mkv"
+        nothing = ("--video", "none", "--audio", "none")
+        answerer = Command(
+            out, "answerer", "--role", "answerer", *nothing, "--record", str(recording), "--duration", "12"
+        )
+        (out / "answerer.code").write_text(str(answerer.wait(150)))
+        (out / "offerer.code").write_text(str(offerer.stop()))
