@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test lint bench fuzz clean
+.PHONY: run test test-devices lint bench fuzz clean
 
 # Ctrl-C is the usual end of it, and no failure of make's.
 run: $(VENV)/.run
@@ -13,7 +13,12 @@ run: $(VENV)/.run
 
 # Most tests wait for browsers, networks and clocks: two at a time take half as long.
 test: $(VENV)/.test lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/devices
+	$(BIN)/python -m pytest tests/devices
+
+# In a virtual machine with a camera and a sound card, which takes two minutes.
+test-devices: $(VENV)/.test
+	$(BIN)/python -m pytest tests/devices
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

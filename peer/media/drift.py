@@ -68,8 +68,8 @@ def _limited(speed: float) -> float:
 class Stretcher:
     """Makes sound a little faster or slower, without a seam between the pieces that it comes in.
 
-    Sound comes out `REACH` samples (a sixth of a millisecond) later than it went in. As long as the speed is 0, the very
-    samples come out that went in.
+    Sound comes out `REACH` samples (a sixth of a millisecond) later than it went in. As long as the speed is 0, the
+    very samples come out that went in.
     """
 
     def __init__(self) -> None:

@@ -91,7 +91,9 @@ def _version(folder: Path) -> str:
 
 
 def _output(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run([_program(command[0]) or command[0], *command[1:]], cwd=cwd, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [_program(command[0]) or command[0], *command[1:]], cwd=cwd, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise Missing(f"{shlex.join(command)} failed: {done.stderr.strip()[-500:]}")
     return done.stdout

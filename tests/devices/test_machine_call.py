@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+
 def pictures(recording: Path) -> list[np.ndarray]:
     with av.open(str(recording)) as file:
         return [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
