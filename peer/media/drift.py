@@ -89,13 +89,13 @@ class Stretcher:
         return result
 
 
-def _interpolated(known: Samples, positions: npt.NDArray[np.float64]) -> Samples:
+def _interpolated(known: Samples, positions: npt.NDArray[np.floating]) -> Samples:
     whole = np.floor(positions).astype(np.intp)
     phases = np.rint((positions - whole) * PHASES).astype(np.intp)
     if not phases.any():
         return known[whole]
     rows = whole[:, np.newaxis] + np.arange(1 - REACH, REACH + 1)
-    sound = np.einsum("jk,jkc->jc", _weights()[phases], known[rows].astype(np.float32))
+    sound: npt.NDArray[np.float32] = np.einsum("jk,jkc->jc", _weights()[phases], known[rows].astype(np.float32))
     return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
 
 
