@@ -93,7 +93,7 @@ def _interpolated(known: Samples, positions: npt.NDArray[np.floating]) -> Sample
     whole = np.floor(positions).astype(np.intp)
     phases = np.rint((positions - whole) * PHASES).astype(np.intp)
     if not phases.any():
-        return known[whole]
+        return np.asarray(known[whole], np.int16)
     rows = whole[:, np.newaxis] + np.arange(1 - REACH, REACH + 1)
     sound: npt.NDArray[np.float32] = np.einsum("jk,jkc->jc", _weights()[phases], known[rows].astype(np.float32))
     return np.clip(np.rint(sound), -32768, 32767).astype(np.int16)
