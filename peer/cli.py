@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     sending.add_argument("--size", metavar="WxH", help="picture size to ask a camera for, or to draw, in pixels")
     sending.add_argument("--fps", type=float, metavar="N", help="frames a second to ask for, or to draw")
     sending.add_argument("--loop", action=_Switch, help="begin a file again when it ends")
+    sending.add_argument("--max-bitrate", metavar="RATE", help="the most that pictures may take, such as 2.5M (bit/s)")
     sending.add_argument("--video-codec", metavar="CODEC", help=f"agree only to this one: {' or '.join(VIDEO_CODECS)}")
     receiving = it.add_argument_group("what to do with the partner's picture and sound")
     receiving.add_argument("--record", metavar="FILE", help="write both to FILE (.mp4, .mkv or .webm)")

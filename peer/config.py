@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 from peer.candidate_policy import CandidatePolicy
 from peer.errors import UsageError
 from peer.ice_servers import MAX_ICE_SERVERS, IceServer, parse_ice_server
+from peer.media.bitrate import MAX_BITRATE, MIN_BITRATE
 from signaling.messages import Role, printable
 
 DEFAULT_SIGNALING = "ws://localhost:8080"
 DEFAULT_CONNECT_TIMEOUT = 20.0
 VIDEO_CODECS = ("vp8", "h264")
 
+_BITRATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([kKM]?)")
 _SIZE = re.compile(r"(\d{1,5})[xX](\d{1,5})")
 
 
@@ -34,6 +36,8 @@ class PeerOptions:
     fps: float | None = None
     loop: bool = False
     video_codec: Literal["vp8", "h264"] | str | None = None
+    max_bitrate: int | str | None = None
+    """The most that pictures may take, in bit/s, or as "2.5M"; None for what suits their size."""
 
     record: Path | str | None = None
     overwrite: bool = False
@@ -60,6 +64,8 @@ class PeerOptions:
             _one_of("--video-codec", self.video_codec, VIDEO_CODECS)
         if self.signaling is not None:
             _check_url(self.signaling)
+        if self.max_bitrate is not None:
+            object.__setattr__(self, "max_bitrate", parse_bitrate(self.max_bitrate))
         if self.size is not None:
             object.__setattr__(self, "size", parse_size(self.size))
         for option, value, least in (
@@ -98,6 +104,17 @@ def parse_size(size: str | tuple[int, int]) -> tuple[int, int]:
     if not all(16 <= side <= 7680 and side % 2 == 0 for side in (width, height)):
         raise UsageError(f"--size {width}x{height}: both sides must be even and from 16 to 7680")
     return width, height
+
+
+def parse_bitrate(text: str | float) -> int:
+    """Bits a second: `2500000`, `2500k` or `2.5M`. Raises `UsageError`."""
+    match = _BITRATE.fullmatch(str(text).strip())
+    if match is None:
+        raise UsageError(f"--max-bitrate {printable(str(text), 40)}: write bits a second, such as 2.5M or 800k")
+    bitrate = round(float(match[1]) * {"": 1, "k": 1e3, "K": 1e3, "M": 1e6}[match[2]])
+    if not MIN_BITRATE <= bitrate <= MAX_BITRATE:
+        raise UsageError(f"--max-bitrate {printable(str(text), 40)}: must be from 100k to 50M")
+    return bitrate
 
 
 def _one_of(option: str, value: str, values: list[str] | tuple[str, ...]) -> None:

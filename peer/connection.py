@@ -32,6 +32,7 @@ from peer._aiortc import (
     ice_connection,
     is_name,
     keep_transport,
+    limit_bitrate,
     ours,
     peer_connection,
     prepare_senders,
@@ -65,6 +66,8 @@ class ConnectionOptions:
     candidates: CandidatePolicy = CandidatePolicy.ALL
     video_codec: str | None = None
     """"vp8" or "h264": the only video codec to agree to. None takes what both sides have."""
+    max_bitrate: int | None = None
+    """bit/s that pictures may take. None takes what suits their size."""
 
 
 class Listener(Protocol):
@@ -136,6 +139,8 @@ class Connection:
             for kind in KINDS:
                 self._add_transceiver(kind)
         keep_transport(self._pc)
+        if options.max_bitrate is not None:
+            limit_bitrate(self._pc, options.max_bitrate)
         self._ice: RTCIceTransport = self._pc.getTransceivers()[0].receiver.transport.transport
         self._agent = ice_connection(self._pc)
         if isinstance(self._agent, TrickleConnection):

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from peer import events, jsep
 from peer.call import Call
 from peer.candidate_policy import CandidatePolicy
-from peer.config import DEFAULT_SIGNALING, PeerOptions
+from peer.config import DEFAULT_SIGNALING, PeerOptions, parse_bitrate
 from peer.connection import ConnectionOptions, Listener
 from peer.driver import Driver
 from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError, UsageError
@@ -294,6 +294,7 @@ class Peer:
             relay_only=options.relay_only,
             candidates=CandidatePolicy(options.candidates),
             video_codec=options.video_codec,
+            max_bitrate=None if options.max_bitrate is None else parse_bitrate(options.max_bitrate),
         )
         tracks = [track for source in self._sources for track in source.open_tracks()]
         return Call(connection, tracks, self._sinks, listener, self._notify)

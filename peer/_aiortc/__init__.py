@@ -12,7 +12,7 @@ from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, 
 from peer._aiortc.names import Names, is_name
 from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
-from peer._aiortc.sender import prepare_senders
+from peer._aiortc.sender import limit_bitrate, prepare_senders
 
 __all__ = [
     "STOCK",
@@ -25,6 +25,7 @@ __all__ = [
     "ice_connection",
     "is_name",
     "keep_transport",
+    "limit_bitrate",
     "ours",
     "peer_connection",
     "prepare_senders",

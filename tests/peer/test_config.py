@@ -33,6 +33,7 @@ GOOD: list[dict[str, Any]] = [
     {"size": (640, 480)},
     {"fps": 29.97},
     {"video_codec": "h264"},
+    {"max_bitrate": 800_000},
     {"candidates": "private"},
     {"ice_servers": ("stun:a.example.com", "turn:b.example.com"), "ice_username": "u", "ice_credential": "c"},
     {"relay_only": True, "ice_servers": ("turn:b.example.com",), "ice_username": "u", "ice_credential": "c"},
@@ -54,6 +55,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"signaling": "ws://localhost:http"}, "--signaling"),
     ({"signaling": "ws://[::1"}, "--signaling"),
     ({"video_codec": "vp9"}, "--video-codec vp9: must be one of vp8, h264"),
+    ({"max_bitrate": "fast"}, "--max-bitrate fast: write bits a second, such as 2.5M"),
+    ({"max_bitrate": "2,5M"}, "--max-bitrate 2,5M: write"),
+    ({"max_bitrate": "-1"}, "--max-bitrate -1: write"),
+    ({"max_bitrate": 0}, "--max-bitrate 0: must be from 100k to 50M"),
+    ({"max_bitrate": "1G"}, "--max-bitrate 1G: write"),
+    ({"max_bitrate": "51M"}, "--max-bitrate 51M: must be from 100k to 50M"),
     ({"candidates": "some"}, "--candidates some"),
     ({"size": "720p"}, "--size 720p: write WIDTHxHEIGHT"),
     ({"size": "0x0"}, "--size 0x0: both sides"),
@@ -116,6 +123,7 @@ VALUES = {
     "fps": ("15", 15.0),
     "loop": (True, True),
     "video_codec": ("vp8", "vp8"),
+    "max_bitrate": ("2.5M", 2_500_000),
     "record": ("out.mp4", "out.mp4"),
     "overwrite": (True, True),
     "display": (True, True),
@@ -188,3 +196,10 @@ def test_what_can_not_be_parsed(arguments: list[str], environment: dict[str, str
 def test_the_program_that_runs_a_peer_may_have_variables_that_are_none_of_ours() -> None:
     _, options = parse([], {"PEER_HELP": "1", "PEER_VERSION": "1", "PEER_VERBOSE": "1", "PEER_": "1", "PEER_X": "1"})
     assert options == PeerOptions()
+
+
+@pytest.mark.parametrize(
+    ("text", "bitrate"), [("2.5M", 2_500_000), ("800k", 800_000), ("800K", 800_000), (" 1000000 ", 1_000_000)]
+)
+def test_a_bitrate_is_plain_or_in_thousands_or_millions(text: str, bitrate: int) -> None:
+    assert PeerOptions(max_bitrate=text).max_bitrate == bitrate
