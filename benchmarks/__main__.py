@@ -13,12 +13,13 @@ from pathlib import Path
 from benchmarks import targets
 from benchmarks.call import Times
 from benchmarks.machine import describe_machine, load
-from benchmarks.run import PARTS, Plan, Run, perform
+from benchmarks.run import PARTS, USUAL_PARTS, Plan, Run, perform
 from benchmarks.stage import Stage
 from benchmarks.tables import Table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 QUICK = {"first_frames": 1, "rounds": 1, "settle": 8.0, "seconds": 4.0}
+SHORT_TIMES = Times(settle=8.0, seconds=8.0)
 USUAL = {"first_frames": 5, "rounds": 2, "settle": 25.0, "seconds": 15.0}
 
 LIMITS = """\
@@ -53,7 +54,8 @@ def main() -> int:
     with Stage() as stage:
         runs = [perform(stage, plan) for _ in range(given.runs)]
     verdicts = targets.tabulate([run.verdicts for run in runs])
-    print(verdicts.as_text(), flush=True)
+    if runs[-1].verdicts:
+        print(verdicts.as_text(), flush=True)
     minutes = (time.monotonic() - began) / 60
     circumstances = f"Took {minutes:.0f} minutes; load average {load_before} before, {load()} after."
     failures = [failure for run in runs for failure in run.failures]
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--only", type=lambda text: text.split(","), help=f"some parts of {','.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="short calls, to see that all works; no good figures")
+    parser.add_argument("--full", action="store_true", help="all lines and formats, and a long call: an hour")
     parser.add_argument("--runs", type=int, default=1, help="everything so many times in a row (default: 1)")
     parser.add_argument("--no-gate", action="store_true", help="exit code 0 also when a target is not met")
     parser.add_argument("--results", type=Path, help=f"the file to write (default: {RESULTS.name}, for a whole run)")
@@ -86,10 +89,12 @@ def _plan(given: argparse.Namespace) -> Plan:
     wanted = QUICK if given.quick else USUAL
     values = {name: usual if getattr(given, name) is None else getattr(given, name) for name, usual in wanted.items()}
     return Plan(
-        parts=frozenset(given.only or PARTS),
+        parts=frozenset(given.only or (PARTS if given.full else USUAL_PARTS)),
         first_frames=int(values["first_frames"]),
         rounds=int(values["rounds"]),
         times=Times(values["settle"], values["seconds"]),
+        short_times=SHORT_TIMES,
+        full=given.full,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from benchmarks import first_frame, latency, quality, rounds, targets
+from benchmarks import first_frame, formats, latency, line, memory, quality, rounds, sync, targets
 from benchmarks.call import Times
 from benchmarks.stage import CallOptions, Stage
 from benchmarks.tables import Table
@@ -22,6 +22,10 @@ class Plan:
     rounds: int
     """Calls of each system for latency and picture."""
     times: Times
+    short_times: Times
+    """Of those that are one of many."""
+    full: bool
+    """All lines and all formats, and a long call."""
 
 
 @dataclass
@@ -52,7 +56,40 @@ def measure_calls(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     yield quality.tabulate(measured, options)
 
 
-PARTS: dict[str, Part] = {"first-frame": measure_first_frames, "calls": measure_calls}
+def measure_lines(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """Latency and picture over long and poor lines."""
+    stage.forget_browsers()  # those on the line are others
+    lines, systems = (line.ALL_LINES, SYSTEMS) if plan.full else (line.SOME_LINES, ("peer", "stock", "chrome"))
+    with line.LineStage(stage.playwright) as line_stage:
+        yield line.tabulate(line_stage, systems, lines, plan.short_times)
+        stage.failures += line_stage.failures
+
+
+def measure_formats(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """Latency and picture of other sizes, rates and codecs."""
+    chosen = formats.ALL_FORMATS if plan.full else formats.SOME_FORMATS
+    yield formats.tabulate(stage, SYSTEMS, chosen, plan.short_times)
+
+
+def measure_sync(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """Picture and sound of a recording."""
+    yield sync.tabulate(stage, seconds=30.0 if plan.full else 10.0)
+
+
+def measure_memory(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """A long call: only in a full run, or when asked for."""
+    yield memory.tabulate(stage, ("peer", "stock", "node"), minutes=5.0)
+
+
+PARTS: dict[str, Part] = {
+    "first-frame": measure_first_frames,
+    "calls": measure_calls,
+    "lines": measure_lines,
+    "formats": measure_formats,
+    "sync": measure_sync,
+    "memory": measure_memory,
+}
+USUAL_PARTS = frozenset(PARTS) - {"memory"}
 
 
 def perform(stage: Stage, plan: Plan) -> Run:

@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
-from benchmarks.browser import Chrome
+from benchmarks.browser import CHROMIUM, Chrome
 from benchmarks.end import EndOptions
 from benchmarks.ends import REPOSITORY, End
 from benchmarks.picture import MovingPicture, Texture
@@ -55,6 +55,10 @@ class Stage:
     _hosts: tuple[Namespace | None, Namespace | None] = (None, None)
     """Where the two places of a call are; by default on this machine as it is."""
 
+    def __init__(self, playwright: Playwright | None = None) -> None:
+        """With Playwright if it runs already: there can be only one."""
+        self._given_playwright = playwright
+
     def __enter__(self) -> Self:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and so stop what was started
         keep_priorities_equal()
@@ -62,11 +66,12 @@ class Stage:
         folder = tempfile.mkdtemp(prefix="benchmark-")
         self._stack.callback(shutil.rmtree, folder)
         self._folder = Path(folder)
-        self._playwright = self._stack.enter_context(sync_playwright())
+        self.playwright = self._given_playwright or self._stack.enter_context(sync_playwright())
+        relay_address = self._make_hosts(self._stack)
         self._stack.callback(self.forget_browsers)
-        command = [sys.executable, "-m", "signaling", "--host", "127.0.0.1", "--port", "0"]
-        relay = self._stack.enter_context(Process(command, cwd=REPOSITORY))
-        self._relay = relay.wait_for(r"ws://[\d.]+:\d+")[0]
+        command = [sys.executable, "-m", "signaling", "--host", relay_address, "--port", "0"]
+        relay = self._stack.enter_context(Process(self._in_place(0, command), cwd=REPOSITORY))
+        self.relay = relay.wait_for(r"ws://[\d.]+:\d+")[0]
         address = own_address()
         self.silent_stun = f"stun:{address}:{self._stack.enter_context(dead_server(address=address))}"
         self._rooms = (f"call-{number}" for number in itertools.count(1))
@@ -79,13 +84,23 @@ class Stage:
     ) -> None:
         self._stack.close()
 
+    def _make_hosts(self, stack: contextlib.ExitStack) -> str:
+        """The address for the relay, in the first place of a call."""
+        return "127.0.0.1"
+
+    def _in_place(self, place: int, command: list[str]) -> list[str]:
+        host = self._hosts[place]
+        return host.command(*command) if host else command
+
     def browser(self, place: int) -> Chrome:
         """One for each place in a call, started when it is first asked for.
 
         Two pages of one browser would share its processes, and slow each other down.
         """
         if place not in self._browsers:
-            self._browsers[place] = Chrome(self._playwright)
+            host = self._hosts[place]
+            executable = host.launcher(str(CHROMIUM), self._folder) if host else CHROMIUM
+            self._browsers[place] = Chrome(self.playwright, executable)
         return self._browsers[place]
 
     def forget_browsers(self) -> None:
@@ -115,7 +130,7 @@ class Stage:
             for place, (system, role) in enumerate(zip((subject, partner), roles, strict=True)):
                 folder = stack.enter_context(tempfile.TemporaryDirectory(dir=self._folder)) if options.samples else ""
                 end_options = EndOptions(
-                    relay=self._relay,
+                    relay=self.relay,
                     room=room,
                     role=role,
                     texture=str(self.texture(options.width, options.height)),
