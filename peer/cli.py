@@ -64,6 +64,10 @@ def parser() -> argparse.ArgumentParser:
     receiving.add_argument("--record", metavar="FILE", help="write both to FILE (.mp4, .mkv or .webm)")
     receiving.add_argument("--overwrite", action=_Switch, help="let --record replace a file that exists")
     receiving.add_argument("--display", action=_Switch, help="show the picture in a window")
+    receiving.add_argument(
+        "--play", nargs="?", const="default", metavar="SPEAKER", help="play the sound, on this speaker if one is named"
+    )
+    receiving.add_argument("--no-play", dest="play", action="store_const", const="none", help="play no sound")
     network = it.add_argument_group("network")
     network.add_argument(
         "--ice-server", metavar="URL", action="append", help="stun:HOST, turn:HOST or turns:HOST; may be repeated"

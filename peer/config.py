@@ -42,6 +42,8 @@ class PeerOptions:
     record: Path | str | None = None
     overwrite: bool = False
     display: bool = False
+    play: str | None = None
+    """A speaker as `peer devices` prints it, "default" for the system's choice; None (or "none") plays nothing."""
 
     ice_servers: tuple[str, ...] = ()
     ice_username: str | None = None
@@ -66,6 +68,8 @@ class PeerOptions:
             _check_url(self.signaling)
         if self.max_bitrate is not None:
             object.__setattr__(self, "max_bitrate", parse_bitrate(self.max_bitrate))
+        if self.play == "none":
+            object.__setattr__(self, "play", None)
         if self.size is not None:
             object.__setattr__(self, "size", parse_size(self.size))
         for option, value, least in (

@@ -20,7 +20,8 @@ from peer.events import CallEnded, PeerEvent
 from peer.ice_servers import IceServer, parse_relay_servers
 from peer.local_relay import LocalRelay
 from peer.media.frames import FrameSink, FrameStream
-from peer.media.opening import open_sinks, open_sources
+from peer.media.opening import open_sources
+from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import SourceRequest
 from peer.network import watch_addresses
 from peer.sdp import parse_candidate, parse_description
@@ -131,10 +132,10 @@ class Peer:
         size = options.size if isinstance(options.size, tuple) else None
         video, audio = ("none" if kind in self._own_kinds else getattr(options, kind) for kind in ("video", "audio"))
         request = SourceRequest(video, audio, size, options.fps, options.loop)
-        for sink in open_sinks(
-            record=options.record, overwrite=options.overwrite, display=options.display, notify=self._notify
-        ):
-            self._sinks.append(sink)
+        wanted = SinkRequest(
+            record=options.record, overwrite=options.overwrite, display=options.display, play=options.play
+        )
+        self._sinks += await open_sinks(wanted, self._notify)
         for sink in self._sinks:
             self._stack.push_async_callback(sink.close)
         for source in self._sources:

@@ -44,14 +44,27 @@ def sound_cards(listing: Path = Path("/proc/asound/pcm")) -> list[int]:
     return sorted({int(line.partition("-")[0]) for line in lines if "capture" in line})
 
 
+def playing_cards(root: Path = Path("/proc/asound")) -> dict[str, str]:
+    """The devices that can play, by names that last, with the kernel's descriptions."""
+    try:
+        lines = (root / "pcm").read_text().splitlines()
+    except OSError:
+        return {}
+    found = {}
+    for place, *words in (line.split(": ") for line in lines if "playback" in line):
+        card, device = (int(number) for number in place.split("-"))
+        name = (root / f"card{card}" / "id").read_text().strip()
+        found[f"plughw:CARD={name},DEV={device}"] = words[0].strip()
+    return found
+
+
 def _silence() -> None:
     """Take ALSA's error messages: what people need to know, the exception says."""
-    library = _loaded_library()
-    if library is not None:
-        library.snd_lib_error_set_handler(_ignore)
+    if (loaded := library()) is not None:
+        loaded.snd_lib_error_set_handler(_ignore)
 
 
-def _loaded_library() -> ctypes.CDLL | None:
+def library() -> ctypes.CDLL | None:
     """The very copy of ALSA that PyAV uses."""
     with Path("/proc/self/maps").open() as maps:
         path = next((line.split(maxsplit=5)[5].strip() for line in maps if "libasound" in line), None)

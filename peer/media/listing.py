@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from peer.media.devices import cameras, microphones
+from peer.media.speakers import speakers
 
 
 @dataclass(frozen=True)
@@ -21,4 +22,5 @@ class Entry:
 def list_devices() -> list[Entry]:
     """All devices that the system lists."""
     found = [Entry("camera", f"camera:{device.name}") for device in cameras()]
-    return found + [Entry("microphone", f"mic:{device.name}") for device in microphones()]
+    found += [Entry("microphone", f"mic:{device.name}") for device in microphones()]
+    return found + [Entry("speaker", f"speaker:{name}", (), words) for name, words in speakers().items()]

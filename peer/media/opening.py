@@ -1,22 +1,15 @@
-"""From what a person asks for to open sources and sinks. It loads av and aiortc, so import it only to use it."""
+"""From what a person asks for to open sources. It loads av and aiortc, so import it only to use it."""
 
 import asyncio
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from peer.errors import MediaError, UsageError
 from peer.media.capture import DeviceSource
 from peer.media.devices import NOUNS, Device, cameras, microphones
 from peer.media.file import open_file
 from peer.media.probing import find
-from peer.media.recorder import Recorder
 from peer.media.screen import find_screen
 from peer.media.source import Notify, Source, SourceRequest
 from peer.media.testsource import TestSource
-from peer.media.window import Window
-
-if TYPE_CHECKING:
-    from peer.media.sink import Sink
 
 WORDS = {"none", "test", "auto", "camera", "mic", "screen"}
 TEST_SIGNALS = {"video": "the test picture", "audio": "a test tone"}
@@ -80,13 +73,3 @@ def _devices(kind: str, wanted: str, request: SourceRequest) -> list[Device]:
 
 def _is_file(wanted: str) -> bool:
     return wanted.partition(":")[0] not in WORDS and not wanted.startswith("/dev/")
-
-
-def open_sinks(*, record: str | Path | None, overwrite: bool, display: bool, notify: Notify) -> "list[Sink]":
-    """The sinks behind `--record`, with `overwrite` as its permission, and `--display`. Raises MediaError."""
-    sinks: list[Sink] = []
-    if record is not None:
-        sinks.append(Recorder(record, overwrite=overwrite, notify=notify))
-    if display:
-        sinks.append(Window(notify=notify))
-    return sinks

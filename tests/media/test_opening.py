@@ -1,5 +1,6 @@
 """From the values of --video and --audio to sources: which, and what people are told."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from mediafiles import make_file, tone
 from peer.errors import MediaError
 from peer.media import opening
 from peer.media.devices import Device, Opening
-from peer.media.opening import open_sinks, open_sources
+from peer.media.opening import open_sources
 from peer.media.recorder import Recorder
+from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import Source, SourceRequest
 
 CAMERA = Device("video", "lavfi", [Opening("testsrc2=size=320x240:rate=30,realtime", "lavfi")])
@@ -116,9 +118,19 @@ async def test_what_cannot_be_opened_is_one_line_and_releases_the_rest(
 
 
 async def test_sinks_are_opened_as_asked(tmp_path: Path, notes: list[str]) -> None:
-    assert open_sinks(record=None, overwrite=False, display=False, notify=notes.append) == []
-    (sink,) = open_sinks(record=tmp_path / "a.mp4", overwrite=False, display=False, notify=notes.append)
+    assert await open_sinks(SinkRequest(), notes.append) == []
+    (sink,) = await open_sinks(SinkRequest(record=tmp_path / "a.mp4"), notes.append)
     assert isinstance(sink, Recorder)
     await sink.close()
     with pytest.raises(MediaError):
-        open_sinks(record=tmp_path / "a.avi", overwrite=False, display=False, notify=notes.append)
+        await open_sinks(SinkRequest(record=tmp_path / "a.avi"), notes.append)
+
+
+async def test_what_was_opened_is_closed_when_the_next_cannot_be(
+    tmp_path: Path, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    monkeypatch.setattr(Recorder, "close", lambda self: asyncio.to_thread(closed.append, self))
+    with pytest.raises(MediaError, match="can't open the speaker nowhere: "):
+        await open_sinks(SinkRequest(record=tmp_path / "a.mp4", play="nowhere"), notes.append)
+    assert len(closed) == 1

@@ -14,8 +14,8 @@ import pytest
 from noting import Notes
 
 from peer.errors import MediaError
-from peer.media.opening import open_sinks
 from peer.media.pictures import planes, to_yuv420p
+from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.testpattern import TestPicture, TestReading, read_test_picture
 from peer.media.window import Window, check_display
 
@@ -44,7 +44,7 @@ def on_display(display: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 async def window(on_display: str, notes: Notes) -> AsyncIterator[Window]:
-    (sink,) = open_sinks(record=None, overwrite=False, display=True, notify=notes.append)
+    (sink,) = await open_sinks(SinkRequest(display=True), notes.append)
     assert isinstance(sink, Window)
     yield sink
     await sink.close()

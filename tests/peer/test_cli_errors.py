@@ -151,6 +151,12 @@ def test_a_recording_that_cannot_be_written(tmp_path: Path, relay: str) -> None:
     assert there.read_bytes() == b"precious"
 
 
+def test_no_speaker(relay: str) -> None:
+    nobody = {"PULSE_SERVER": "unix:/nowhere"}
+    done = run("--signaling", relay, *TEST_MEDIA, "--play", "speaker:nowhere", **nobody)
+    assert_fails(done, 1, "can't open the speaker nowhere", "peer devices")
+
+
 def test_no_display(relay: str) -> None:
     assert_fails(run("--signaling", relay, *TEST_MEDIA, "--display", DISPLAY="", WAYLAND_DISPLAY=""), 1, "display")
 

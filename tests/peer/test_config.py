@@ -127,6 +127,7 @@ VALUES = {
     "record": ("out.mp4", "out.mp4"),
     "overwrite": (True, True),
     "display": (True, True),
+    "play": ("speaker:Headphones", "speaker:Headphones"),
     "ice_username": ("u", "u"),
     "ice_credential": ("c", "c"),
     "relay_only": (True, True),
@@ -159,6 +160,8 @@ def test_every_option_is_read_from_the_command_line_and_from_the_environment(nam
 def test_the_command_line_wins() -> None:
     _, options = parse(["--role", "offerer", "--no-once"], {"PEER_ROLE": "answerer", "PEER_ONCE": "1"})
     assert (options.role, options.once) == ("offerer", False)
+    assert parse(["--no-play"], {"PEER_PLAY": "default"})[1].play is None
+    assert parse(["--play", "--once"], {})[1].play == "default"
 
 
 def test_ice_servers_are_repeated_and_separated_by_spaces_in_the_environment() -> None:
