@@ -29,8 +29,15 @@ SANS_IO = {
     "peer.media.bitrate",
     "peer.media.fitting",
     "peer.media.coded",
+    "peer.media.jitterbuffer",
     "peer.media.keyframes",
+    "peer.media.latency",
+    "peer.media.opus",
     "peer.media.packets",
+    "peer.media.reception",
+    "peer.media.rtp",
+    "peer.media.soundbuffer",
+    "peer.media.transportcc",
 }
 IO_MODULES = {"asyncio", "socket", "ssl", "threading", "websockets", "aiortc", "aioice", "http", "subprocess", "av"}
 

@@ -6,11 +6,12 @@ minor version that was tested. Only connections made inside `ours()` are changed
 beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment nothing is changed at all.
 """
 
-import peer._aiortc.extensions  # noqa: F401 puts itself in its place, as the receiver does
+import peer._aiortc.dtls
+import peer._aiortc.extensions  # noqa: F401 these put themselves in their places, as the receiver does
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.names import Names, is_name
-from peer._aiortc.receiver import Receiver, Tap
+from peer._aiortc.receiver import Receiver, Tap, set_latency
 from peer._aiortc.scope import STOCK, ours
 from peer._aiortc.sender import limit_bitrate, prepare_senders
 
@@ -30,4 +31,5 @@ __all__ = [
     "peer_connection",
     "prepare_senders",
     "selected_pair",
+    "set_latency",
 ]

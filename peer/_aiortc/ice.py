@@ -3,12 +3,15 @@
 import asyncio
 import contextlib
 import functools
+import logging
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aioice
+import aioice.candidate
 import aioice.ice
 import aioice.stun
 import aiortc
@@ -17,7 +20,10 @@ import aiortc.rtcpeerconnection
 from aiortc import RTCPeerConnection
 
 from peer._aiortc.scope import STOCK, is_ours
+from peer._aiortc.udp import bind, can_read_sockets
 from peer.ice_servers import IceServer
+
+logger = logging.getLogger(__name__)
 
 NEXT_SERVER_AFTER_SECONDS = 0.5
 """How long a STUN or TURN server may be silent before the next one is asked too (in the manner of RFC 8305)."""
@@ -31,8 +37,9 @@ class TrickleConnection(aioice.Connection):
     Touches, of `aioice.Connection`: `_local_candidates`, `_local_candidates_start`, `_local_candidates_end`,
     `_protocols`, `_remote_candidates`, `_remote_candidates_expected`, `_pair_remote_candidate`,
     `_check_list_maybe_fail`, `_early_checks_done`, `_transport_policy`, `_use_ipv4`, `_use_ipv6`, and the undocumented
-    `get_component_candidates`, `sort_check_list`, `data_received` and `request_received`; of `aioice.ice`:
-    `StunProtocol`, `get_host_addresses`, `server_reflexive_candidate`, `relayed_candidate`.
+    `get_component_candidates`, `sort_check_list`, `data_received` and `request_received`, and `_nominated`; of
+    `aioice.ice`: `StunProtocol`, `get_host_addresses`, `server_reflexive_candidate`, `relayed_candidate`;
+    of `aioice.candidate`: `candidate_foundation`, `candidate_priority`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,6 +52,8 @@ class TrickleConnection(aioice.Connection):
         """Called when a server answered (None), or with what went wrong."""
         self.heard_at: float | None = None
         """When the partner's last packet or check came, on the loop's clock; None before the first."""
+        self.on_rtp: Callable[[bytes, float], None] | None = None
+        """Called with each RTP packet and when it arrived; before it is set, they go the way of all data."""
         self._loop = asyncio.get_running_loop()
         self._servers_task: asyncio.Task[None] | None = None
         self._published = asyncio.Event()
@@ -56,7 +65,11 @@ class TrickleConnection(aioice.Connection):
         addresses: list[str] = []
         if self._transport_policy is aioice.TransportPolicy.ALL:
             addresses = aioice.ice.get_host_addresses(use_ipv4=self._use_ipv4, use_ipv6=self._use_ipv6)
-        for candidate in await self.get_component_candidates(component=1, addresses=addresses):
+        if can_read_sockets():
+            candidates = [candidate for address in addresses for candidate in self._bind(address)]
+        else:
+            candidates = await self.get_component_candidates(component=1, addresses=addresses)
+        for candidate in candidates:
             self._publish(candidate)
         self._local_candidates_end = True
         if not self.servers:
@@ -66,6 +79,27 @@ class TrickleConnection(aioice.Connection):
         if not self._local_candidates:
             # aiortc starts no checks while there is no local candidate, and does not look again.
             await self._published.wait()
+
+    def _bind(self, address: str) -> list[aioice.Candidate]:
+        """Open a socket on an address of this machine; no candidate when it is gone by now."""
+        protocol = aioice.ice.StunProtocol(self)
+        try:
+            bind(address, protocol, functools.partial(self._on_datagram, protocol))
+        except OSError as error:
+            logger.info("%s can't be used: %s", address, error)
+            return []
+        host, port, *_ = protocol.transport.get_extra_info("sockname")
+        protocol.local_candidate = aioice.Candidate(
+            foundation=aioice.candidate.candidate_foundation("host", "udp", host),
+            component=1,
+            transport="udp",
+            priority=aioice.candidate.candidate_priority(1, "host"),
+            host=host,
+            port=port,
+            type="host",
+        )
+        self._protocols.append(protocol)
+        return [protocol.local_candidate]
 
     def _publish(self, candidate: aioice.Candidate) -> None:
         if any(candidate.host == known.host and candidate.port == known.port for known in self._local_candidates):
@@ -150,9 +184,28 @@ class TrickleConnection(aioice.Connection):
         """Whether pairs may still be added: upstream forgets those that a late local candidate makes."""
         return self._servers_task is not None or super()._remote_candidates_expected()
 
+    def _on_datagram(
+        self, protocol: aioice.ice.StunProtocol, data: bytes, arrival: float, address: tuple[Any, ...]
+    ) -> None:
+        if self.on_rtp is not None and is_rtp(data):
+            self.heard_at = self._loop.time()
+            self.on_rtp(data, arrival)
+        else:
+            protocol.datagram_received(data, address)
+
     def data_received(self, data: bytes, component: int) -> None:
         self.heard_at = self._loop.time()
-        super().data_received(data, component)
+        if self.on_rtp is not None and is_rtp(data):
+            self.on_rtp(data, time.monotonic())
+        elif data:  # an empty datagram, which anybody can send, would end upstream's task
+            super().data_received(data, component)
+
+    def send_now(self, data: bytes) -> None:
+        """Send to the partner, without the coroutines of `send`. Raises `ConnectionError` without a connection."""
+        pair = self._nominated.get(1)
+        if pair is None:
+            raise ConnectionError("cannot send data: not connected")
+        pair.protocol.transport.sendto(data, pair.remote_addr)
 
     def request_received(
         self, message: aioice.stun.Message, addr: tuple[str, int], protocol: aioice.ice.StunProtocol
@@ -173,6 +226,11 @@ class TrickleConnection(aioice.Connection):
             await asyncio.gather(task, return_exceptions=True)
         self._published.set()
         await super().close()
+
+
+def is_rtp(data: bytes) -> bool:
+    """Whether a datagram is an RTP packet: not STUN or DTLS (RFC 7983 §7), nor RTCP (RFC 5761 §4)."""
+    return len(data) > 12 and 127 < data[0] < 192 and not 191 < data[1] < 224
 
 
 async def _bounded(job: Awaitable[None]) -> None:

@@ -1,63 +1,46 @@
 """A receiver in the place of `aiortc.RTCRtpReceiver`: pictures as soon as they are complete, losses mended in time.
 
-It offers what aiortc 1.16 uses of a receiver (`_track`, `_enabled`, `_set_rtcp_ssrc`, `_handle_rtp_packet`,
-`_handle_rtcp_packet`, `_handle_disconnect`, and the public names), and uses: of `aiortc.RTCDtlsTransport`:
-`_send_rtp`, `_register_rtp_receiver`, `_unregister_rtp_receiver`, `_get_stats`, `_stats_id`; of
-`aiortc.rtcrtpreceiver`: `RemoteStreamTrack` and its `_queue`, `StreamStatistics`, `TimestampMapper`; of `aiortc.rate`:
-`RemoteBitrateEstimator`; of `aiortc.rtp`: the RTCP packets, `pack_remb_fci`, `unwrap_rtx`; of `aiortc.codecs`:
-`depayload`, `get_decoder`, `is_rtx`; of `aiortc.jitterbuffer`: `JitterFrame`.
+It offers what aiortc 1.16 uses of a receiver (`_track`, `_enabled`, `_set_rtcp_ssrc`, `_handle_rtcp_packet`,
+`_handle_disconnect`, and the public names), except that `MediaTransport` gives it packets by `on_packet`; and uses: of
+`aiortc.RTCDtlsTransport`: `_register_rtp_receiver`, `_unregister_rtp_receiver`, `_get_stats`, `_stats_id`; of
+`aiortc.rtcrtpreceiver`: `RemoteStreamTrack`, `TimestampMapper`; of `aiortc.rtp`: the RTCP packets; of `aiortc.codecs`:
+`depayload`, `is_rtx`.
 """
 
 import asyncio
-import contextlib
 import logging
-import queue
 import random
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import aiortc.rtcpeerconnection
-import av
-from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCStatsReport, clock
-from aiortc.codecs import depayload, get_decoder, is_rtx
-from aiortc.jitterbuffer import JitterFrame
-from aiortc.rate import RemoteBitrateEstimator
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCStatsReport, clock
+from aiortc.codecs import depayload, is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, StreamStatistics, TimestampMapper
-from aiortc.rtp import (
-    RTCP_PSFB_APP,
-    RTCP_PSFB_PLI,
-    RTCP_RTPFB_NACK,
-    AnyRtcpPacket,
-    RtcpByePacket,
-    RtcpPsfbPacket,
-    RtcpReceiverInfo,
-    RtcpRrPacket,
-    RtcpRtpfbPacket,
-    RtcpSrPacket,
-    RtpPacket,
-    pack_remb_fci,
-    unwrap_rtx,
-)
+from aiortc.rtcrtpreceiver import RemoteStreamTrack, TimestampMapper
+from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket
 from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats
 
+from peer._aiortc.decoder import Decoder, Task
+from peer._aiortc.dtls import MediaTransport
+from peer._aiortc.feedback import Feedback
 from peer._aiortc.scope import is_ours
-from peer.media.assembly import AudioAssembler, CodedFrame, MediaPacket, VideoAssembler
+from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
 from peer.media.coded import CodedMedia
+from peer.media.jitterbuffer import JitterBuffer
 from peer.media.keyframes import starts_keyframe
+from peer.media.latency import HOLD, Latency
+from peer.media.opus import lost_packet
+from peer.media.rtp import RtpPacket, retransmitted
+from peer.media.soundbuffer import SoundBuffer
 
 logger = logging.getLogger(__name__)
 
 FEEDBACK_SECONDS = 0.02
-LEAST_ESTIMATE = 2_500_000
-"""bit/s: what a partner may send while nothing is lost. The estimator alone takes half a minute to allow as much."""
-LOSS_TO_BELIEVE_ESTIMATE = 0.02
+VIDEO_CLOCK = 90_000
 Tap: TypeAlias = Callable[[CodedMedia], None]
-MAX_STREAMS = 8
-"""Streams (SSRCs) that one receiver keeps counts of: a partner could name a new one in every packet."""
 
 
 class Receiver:
@@ -67,23 +50,22 @@ class Receiver:
         self._enabled = True
         self._track: RemoteStreamTrack | None = None
         self.transport = transport
+        self.latency = Latency.BALANCED
+        """Set before `receive`."""
         self._kind = self.kind = kind
-        self._assembler: VideoAssembler | AudioAssembler = VideoAssembler() if kind == "video" else AudioAssembler()
-        self._estimator = RemoteBitrateEstimator() if kind == "video" else None
+        self._feedback = Feedback(kind)
         self._codecs: dict[int, RTCRtpCodecParameters] = {}
         self._codec: RTCRtpCodecParameters | None = None
         self._rtx_of: dict[int, int] = {}
-        self._rtcp_ssrc: int | None = None
-        self._media_ssrc: int | None = None
-        self._streams: dict[int, StreamStatistics] = {}
-        self._sender_reports: dict[int, tuple[int, float]] = {}
-        self._recent_loss = 0.0
+        self._assembler = VideoAssembler()
+        self._pictures: JitterBuffer | None = None
+        self._sound: SoundBuffer | None = None
         self._timestamps = TimestampMapper()
-        self._decoder: _Decoder | None = None
+        self._decoder: Decoder | None = None
         self._tap: Tap | None = None
         self._reports: asyncio.Task[None] | None = None
-        self._feedback: asyncio.TimerHandle | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.TimerHandle | None = None
+        self._releasing: asyncio.TimerHandle | None = None
         self._stats = RTCStatsReport()
 
     # ---- what aiortc and programs call
@@ -100,7 +82,7 @@ class Receiver:
         self.transport = transport
 
     def _set_rtcp_ssrc(self, ssrc: int) -> None:
-        self._rtcp_ssrc = ssrc
+        self._feedback.ssrc = ssrc
 
     async def receive(self, parameters: RTCRtpReceiveParameters) -> None:
         """Start receiving."""
@@ -110,29 +92,42 @@ class Receiver:
         for encoding in parameters.encodings:
             if encoding.rtx and encoding.rtx.ssrc is not None and encoding.ssrc is not None:
                 self._rtx_of[encoding.rtx.ssrc] = encoding.ssrc
-        self._decoder = _Decoder(self._kind, self._track, asyncio.get_running_loop(), self._on_decoder_lost)
-        self.transport._register_rtp_receiver(self, parameters)
+        if isinstance(self.transport, MediaTransport):
+            self._feedback.transport = self.transport
+        self._feedback.configure(parameters)
+        self._make_buffers(parameters.codecs[0])
+        self._decoder = Decoder(self._kind, self._track, self._on_decoder_lost)
+        self.transport._register_rtp_receiver(self, parameters)  # type: ignore[arg-type]  # see `on_packet`
         self._reports = asyncio.create_task(self._run_reports(), name=f"report received {self._kind}")
+
+    def _make_buffers(self, codec: RTCRtpCodecParameters) -> None:
+        hold = HOLD[self._kind][self.latency]
+        if self._kind == "video":
+            self._pictures = JitterBuffer(VIDEO_CLOCK, hold)
+        else:
+            self._sound = SoundBuffer(codec.clockRate, hold, lost_packet if codec.name.lower() == "opus" else None)
 
     async def stop(self) -> None:
         """Stop for good; the track ends."""
         if self._reports is None:
             return
-        self.transport._unregister_rtp_receiver(self)
+        self.transport._unregister_rtp_receiver(self)  # type: ignore[arg-type]
         self._handle_disconnect()
         self._reports.cancel()
-        await asyncio.gather(self._reports, *self._sending, return_exceptions=True)
+        await asyncio.gather(self._reports, return_exceptions=True)
 
     def _handle_disconnect(self) -> None:
-        if self._feedback is not None:
-            self._feedback.cancel()
+        self._feedback.close()
+        for timer in (self._asking, self._releasing):
+            if timer is not None:
+                timer.cancel()
         if self._decoder is not None:
             self._decoder.end()
             self._decoder = None
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802
         """Inbound and remote outbound figures, and the transport's."""
-        for ssrc, stream in self._streams.items():
+        for ssrc, stream in self._feedback.streams.items():
             self._stats.add(
                 RTCInboundRtpStreamStats(
                     timestamp=clock.current_datetime(),
@@ -151,19 +146,19 @@ class Receiver:
 
     # ---- packets
 
-    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+    def on_packet(self, packet: RtpPacket, arrival: float) -> None:
+        """A packet of this track, or of its retransmissions, came at this time on the monotonic clock."""
         codec = self._codecs.get(packet.payload_type)
         if codec is None or not self._enabled or self._decoder is None:
             return
-        self._estimate(packet, arrival_time_ms)
-        self._count(packet, codec)
+        self._feedback.note(packet, codec.clockRate, arrival)
         if is_rtx(codec):
             unwrapped = self._unwrap(packet, codec)
             if unwrapped is None:
                 return
             packet, codec = unwrapped
         else:
-            self._media_ssrc = packet.ssrc
+            self._feedback.media_ssrc = packet.ssrc
         try:
             data = depayload(codec, packet.payload) if packet.payload else b""
         except ValueError as error:
@@ -171,11 +166,17 @@ class Receiver:
             return
         self._codec = codec
         key = self._kind == "video" and starts_keyframe(codec.name, packet.payload)
-        media = MediaPacket(packet.sequence_number, packet.timestamp, bool(packet.marker), data, key)
-        for frame in self._assembler.add(media, time.monotonic()):
-            self._decode(frame)
-        if self._feedback is None:
-            self._give_feedback()
+        media = MediaPacket(packet.sequence_number, packet.timestamp, packet.marker, data, key)
+        if self._sound is not None:
+            self._sound.add(media, arrival)
+        elif self._pictures is not None:
+            now = time.monotonic()
+            self._pictures.rough = self._feedback.path.is_rough(now)
+            for frame in self._assembler.add(media, now):
+                self._pictures.add(frame, arrival)
+            if self._asking is None and self._assembler.busy:
+                self._ask()
+        self._release()
 
     def _unwrap(
         self, packet: RtpPacket, codec: RTCRtpCodecParameters
@@ -183,25 +184,34 @@ class Receiver:
         """The packet that a retransmission stream carries (RFC 4588 §4)."""
         apt = codec.parameters.get("apt")
         original = self._codecs.get(apt) if isinstance(apt, int) else None
-        ssrc = self._rtx_of.get(packet.ssrc, self._media_ssrc)
+        ssrc = self._rtx_of.get(packet.ssrc, self._feedback.media_ssrc)
         if original is None or original.payloadType is None or ssrc is None or len(packet.payload) < 2:
             return None
-        return unwrap_rtx(packet, payload_type=original.payloadType, ssrc=ssrc), original
+        return retransmitted(packet, original.payloadType, ssrc), original
 
-    def _count(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        stream = self._streams.get(packet.ssrc)
-        if stream is None:
-            if len(self._streams) == MAX_STREAMS:
-                del self._streams[next(iter(self._streams))]
-            stream = self._streams[packet.ssrc] = StreamStatistics(codec.clockRate)
-        stream.add(packet)
+    def _release(self) -> None:
+        """Decode what is due now, and come back when more will be."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+            self._releasing = None
+        buffer = self._pictures or self._sound
+        if buffer is None or self._decoder is None:
+            return
+        now = time.monotonic()
+        for frame in buffer.due(now):
+            self._decode(frame)
+        due = buffer.next_due()
+        if due is not None:
+            loop = asyncio.get_running_loop()
+            self._releasing = loop.call_later(max(0.001, due - now), self._release)
 
     def _decode(self, frame: CodedFrame) -> None:
         if self._decoder is not None and self._codec is not None:
-            coded = JitterFrame(frame.data, self._timestamps.map(frame.timestamp))
+            timestamp = self._timestamps.map(frame.timestamp)
             if self._tap is not None:
-                self._tap(CodedMedia(self._kind, self._codec.name, coded.data, coded.timestamp / self._codec.clockRate))
-            self._decoder.put(self._codec, coded)
+                self._tap(CodedMedia(self._kind, self._codec.name, frame.data, timestamp / self._codec.clockRate))
+            key = frame.keyframe or self._kind == "audio"
+            self._decoder.put(Task(self._codec, frame.data, timestamp, key))
 
     def tap(self, tap: Tap | None) -> None:
         """Have every frame also as it was coded, in the order in which they are decoded."""
@@ -209,75 +219,31 @@ class Receiver:
 
     def request_keyframe(self) -> None:
         """Ask the partner for a picture that needs no other (RFC 4585 §6.3.1)."""
-        self._send_pli()
+        self._feedback.ask_for_keyframe()
 
-    def _give_feedback(self) -> None:
+    def _ask(self) -> None:
         """Ask for what is missing, now and as long as something is."""
-        self._feedback = None
-        now = time.monotonic()
-        if isinstance(self._assembler, AudioAssembler):
-            for frame in self._assembler.due(now):
-                self._decode(frame)
-            return
-        lost, keyframe = self._assembler.feedback(now)
+        self._asking = None
+        lost, keyframe = self._assembler.feedback(time.monotonic())
         if lost:
-            self._send_nack(lost)
+            self._feedback.ask_again(lost)
         if keyframe:
-            self._send_pli()
+            self._feedback.ask_for_keyframe()
         if self._assembler.busy and self._decoder is not None:
-            self._feedback = asyncio.get_running_loop().call_later(FEEDBACK_SECONDS, self._give_feedback)
+            self._asking = asyncio.get_running_loop().call_later(FEEDBACK_SECONDS, self._ask)
 
     def _on_decoder_lost(self) -> None:
-        if isinstance(self._assembler, VideoAssembler):
+        if self._kind == "video":
             self._assembler.request_keyframe()
-            if self._feedback is None:
-                self._give_feedback()
+            if self._asking is None:
+                self._ask()
 
     # ---- RTCP
-
-    def _send_nack(self, lost: list[int]) -> None:
-        if self._rtcp_ssrc is not None and self._media_ssrc is not None:
-            packet = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self._rtcp_ssrc, media_ssrc=self._media_ssrc)
-            packet.lost = sorted(lost)
-            self._send_rtcp(packet)
-
-    def _send_pli(self) -> None:
-        if self._rtcp_ssrc is not None and self._media_ssrc is not None:
-            self._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self._rtcp_ssrc, media_ssrc=self._media_ssrc))
-
-    def _estimate(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        """Tell the partner what it may send (draft-alvestrand-rmcat-remb)."""
-        if self._estimator is None or packet.extensions.abs_send_time is None:
-            return
-        estimate = self._estimator.add(
-            abs_send_time=packet.extensions.abs_send_time,
-            arrival_time_ms=arrival_time_ms,
-            payload_size=len(packet.payload) + packet.padding_size,
-            ssrc=packet.ssrc,
-        )
-        if estimate is None or self._rtcp_ssrc is None:
-            return
-        bitrate, ssrcs = estimate
-        if self._recent_loss < LOSS_TO_BELIEVE_ESTIMATE:
-            bitrate = max(bitrate, LEAST_ESTIMATE)
-        fci = pack_remb_fci(bitrate, ssrcs[:MAX_STREAMS])
-        self._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self._rtcp_ssrc, media_ssrc=0, fci=fci))
-
-    def _send_rtcp(self, packet: AnyRtcpPacket) -> None:
-        task = asyncio.create_task(self._send(bytes(packet)))
-        self._sending.add(task)
-        task.add_done_callback(self._sending.discard)
-
-    async def _send(self, packet: bytes) -> None:
-        try:
-            await self.transport._send_rtp(packet)
-        except ConnectionError:
-            logger.debug("feedback could not be sent: the transport is gone")
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         if isinstance(packet, RtcpSrPacket):
             info = packet.sender_info
-            self._sender_reports[packet.ssrc] = (info.ntp_timestamp >> 16 & 0xFFFFFFFF, time.monotonic())
+            self._feedback.note_sender_report(packet.ssrc, info)
             self._stats.add(
                 RTCRemoteOutboundRtpStreamStats(
                     timestamp=clock.current_datetime(),
@@ -297,62 +263,14 @@ class Receiver:
     async def _run_reports(self) -> None:
         while True:
             await asyncio.sleep(0.5 + random.random())  # noqa: S311 spreads reports (RFC 3550 §6.2)
-            reports = [self._report(ssrc, stream) for ssrc, stream in self._streams.items()]
-            if reports and self._rtcp_ssrc is not None:
-                self._recent_loss = max(report.fraction_lost for report in reports) / 256
-                self._send_rtcp(RtcpRrPacket(ssrc=self._rtcp_ssrc, reports=reports))
-
-    def _report(self, ssrc: int, stream: StreamStatistics) -> RtcpReceiverInfo:
-        middle, at = self._sender_reports.get(ssrc, (0, 0.0))
-        return RtcpReceiverInfo(
-            ssrc=ssrc,
-            fraction_lost=stream.fraction_lost,
-            packets_lost=stream.packets_lost,
-            highest_sequence=stream.max_seq or 0,
-            jitter=stream.jitter,
-            lsr=middle,
-            dlsr=min(int((time.monotonic() - at) * 65536), 0xFFFFFFFF) if at else 0,
-        )
+            self._feedback.report()
 
 
-class _Decoder:
-    """A thread that decodes the frames of one receiver, and puts them into its track."""
-
-    def __init__(
-        self, kind: str, track: RemoteStreamTrack, loop: asyncio.AbstractEventLoop, on_lost: Callable[[], None]
-    ) -> None:
-        self._track = track
-        self._loop = loop
-        self._on_lost = on_lost
-        self._queue: queue.SimpleQueue[tuple[RTCRtpCodecParameters, JitterFrame] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._run, name=f"decode {kind}", daemon=True).start()
-
-    def put(self, codec: RTCRtpCodecParameters, frame: JitterFrame) -> None:
-        self._queue.put((codec, frame))
-
-    def end(self) -> None:
-        """Let the thread finish; the track ends after the last frame."""
-        self._queue.put(None)
-
-    def _run(self) -> None:
-        name, decoder = "", None
-        while (task := self._queue.get()) is not None:
-            codec, coded = task
-            if decoder is None or codec.name != name:
-                name, decoder = codec.name, get_decoder(codec)
-            try:
-                frames = decoder.decode(coded)
-            except av.FFmpegError as error:
-                logger.debug("a frame of %s can't be decoded: %s", name, error)
-                self._tell(self._on_lost)
-                continue
-            for frame in frames:
-                self._tell(self._track._queue.put_nowait, frame)
-        self._tell(self._track._queue.put_nowait, None)
-
-    def _tell(self, call: Callable[..., None], *arguments: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody listens any more
-            self._loop.call_soon_threadsafe(call, *arguments)
+def set_latency(pc: RTCPeerConnection, latency: Latency) -> None:
+    """Have the receivers of a connection that is ours trade delay for evenness like this."""
+    for transceiver in pc.getTransceivers():
+        if isinstance(transceiver.receiver, Receiver):
+            transceiver.receiver.latency = latency
 
 
 def _make_receiver(kind: str, transport: RTCDtlsTransport) -> Any:

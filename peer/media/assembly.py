@@ -1,4 +1,4 @@
-"""Packets into coded pictures and pieces of sound, in order and as soon as they are complete. No I/O.
+"""Packets into coded pictures, in order and as soon as they are complete. No I/O.
 
 A picture is complete with its marker bit (RFC 3550 §5.1), when no packet before it is missing: waiting for the next
 picture's first packet, as receivers without the marker must, costs a whole picture's time. Missing packets are asked
@@ -15,7 +15,6 @@ GIVE_UP_ROUND_TRIPS = 4.0
 KEYFRAME_AGAIN_SECONDS = 0.4
 MAX_PACKETS = 2048
 MAX_MISSING = 256
-AUDIO_WAIT_SECONDS = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,8 @@ class CodedFrame:
 
     data: bytes
     timestamp: int
+    keyframe: bool = field(default=False, compare=False)
+    """Whether it needs no other; told by its data, so that it makes no difference beside it."""
 
 
 @dataclass(slots=True)
@@ -119,7 +120,7 @@ class VideoAssembler:
             packets = [self._packets.pop(number) for number in range(self._next, end)]
             data = b"".join(packet.data for packet in packets)
             if data:  # else only padding
-                frames.append(CodedFrame(data, packets[0].timestamp))
+                frames.append(CodedFrame(data, packets[0].timestamp, packets[0].starts_keyframe))
             self._next = self._floor = end
         return frames
 
@@ -187,42 +188,3 @@ class VideoAssembler:
     @property
     def _again(self) -> float:
         return max(KEYFRAME_AGAIN_SECONDS, 2 * self.round_trip)
-
-
-@dataclass(slots=True)
-class AudioAssembler:
-    """Puts packets of sound in order. A late one holds up the others for a short time at most."""
-
-    _unwrap: Callable[[int], int] = field(default_factory=lambda: Unwrapper().unwrap)
-    _packets: dict[int, MediaPacket] = field(default_factory=dict)
-    _next: int | None = None
-    _waiting_since: float | None = None
-
-    def add(self, packet: MediaPacket, now: float) -> list[CodedFrame]:
-        """Take a packet; return those that are due, in order."""
-        number = self._unwrap(packet.sequence)
-        if self._next is None:
-            self._next = number
-        if number >= self._next and packet.data:
-            self._packets[number] = packet
-        elif number == self._next:
-            self._next += 1
-        return self.due(now)
-
-    def due(self, now: float) -> list[CodedFrame]:
-        """What can be given out by now."""
-        frames: list[CodedFrame] = []
-        while self._packets and self._next is not None:
-            packet = self._packets.pop(self._next, None)
-            if packet is not None:
-                frames.append(CodedFrame(packet.data, packet.timestamp))
-                self._next += 1
-                self._waiting_since = None
-            elif self._waiting_since is None:
-                self._waiting_since = now
-                break
-            elif now - self._waiting_since < AUDIO_WAIT_SECONDS and len(self._packets) < MAX_PACKETS:
-                break
-            else:
-                self._next = min(self._packets)
-        return frames

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.media.assembly import AUDIO_WAIT_SECONDS, AudioAssembler, CodedFrame, MediaPacket, VideoAssembler
+from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
 
 
 def picture(first: int, count: int, timestamp: int, *, key: bool = False) -> list[MediaPacket]:
@@ -130,16 +130,3 @@ def test_nonsense_is_survived_within_bounds(packets) -> None:  # type: ignore[no
         assembler.add(MediaPacket(number, timestamp, marker, b"x", key), index * 0.01)
         lost, _ = assembler.feedback(index * 0.01)
         assert len(lost) <= 10 * 256
-
-
-def test_sound_is_out_at_once_in_order_and_waits_for_a_late_packet_only_shortly() -> None:
-    assembler = AudioAssembler()
-    packet = [MediaPacket(65534 + index & 0xFFFF, index * 960, False, b"%d" % index) for index in range(6)]
-    assert [f.data for f in assembler.add(packet[0], 0.0)] == [b"0"]
-    assert assembler.add(packet[2], 0.02) == []
-    assert [f.data for f in assembler.add(packet[1], 0.03)] == [b"1", b"2"]
-    assert assembler.add(packet[4], 0.04) == []
-    assert assembler.due(0.05) == []
-    assert [f.data for f in assembler.due(0.05 + AUDIO_WAIT_SECONDS)] == [b"4"]
-    assert assembler.add(packet[3], 0.2) == []
-    assert [f.data for f in assembler.add(packet[5], 0.2)] == [b"5"]

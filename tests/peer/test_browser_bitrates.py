@@ -1,6 +1,6 @@
-"""The rate that a browser is asked to start its video at, written into the description that it is given."""
+"""The rates that a browser is asked to begin its video at and to stay below, in the description that it is given."""
 
-from peer.sdp import Description, with_start_bitrate
+from peer.sdp import Description, with_bitrates
 
 SDP = """v=0
 m=audio 9 UDP/TLS/RTP/SAVPF 96
@@ -17,11 +17,11 @@ a=rtpmap:97 VP8/90000
 """
 
 
-def test_each_video_codec_is_given_the_rate_once_and_nothing_else_changes() -> None:
+def test_each_video_codec_is_given_the_rates_once_and_nothing_else_changes() -> None:
     before = SDP.splitlines()
-    after = with_start_bitrate(Description("offer", SDP), 2500).sdp.splitlines()
-    extended = "a=fmtp:99 profile-level-id=42001f;x-google-start-bitrate=2500"
-    added = "a=fmtp:97 x-google-start-bitrate=2500"
+    after = with_bitrates(Description("offer", SDP), 4000, 5000).sdp.splitlines()
+    extended = "a=fmtp:99 profile-level-id=42001f;x-google-start-bitrate=4000;x-google-max-bitrate=5000"
+    added = "a=fmtp:97 x-google-start-bitrate=4000;x-google-max-bitrate=5000"
     assert [line for line in after if line not in (extended, added)] == [
         line for line in before if line != "a=fmtp:99 profile-level-id=42001f"
     ]
