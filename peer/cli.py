@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from peer.commands import COMMANDS, find_command
-from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_SIGNALING, VIDEO_CODECS, PeerOptions
+from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_SIGNALING, LATENCIES, VIDEO_CODECS, PeerOptions
 from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
 from peer.events import Ended
@@ -74,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     )
     network.add_argument("--ice-username", metavar="U", help="user name for the TURN servers")
     network.add_argument("--ice-credential", metavar="C", help="password for the TURN servers")
+    network.add_argument("--latency", metavar="HOW", help=f"{', '.join(LATENCIES)} (default balanced)")
     network.add_argument("--relay-only", action=_Switch, help="send media through a TURN server only")
     network.add_argument(
         "--candidates", metavar="WHICH", help="partner's addresses to try: all (default), private or public"

@@ -15,6 +15,8 @@ from signaling.messages import Role, printable
 DEFAULT_SIGNALING = "ws://localhost:8080"
 DEFAULT_CONNECT_TIMEOUT = 20.0
 VIDEO_CODECS = ("vp8", "h264")
+LATENCIES = ("low", "balanced", "smooth")
+"""The values of `peer.media.latency.Latency`, which is not loaded for `peer --help`."""
 
 _BITRATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([kKM]?)")
 _SIZE = re.compile(r"(\d{1,5})[xX](\d{1,5})")
@@ -37,6 +39,8 @@ class PeerOptions:
     loop: bool = False
     video_codec: Literal["vp8", "h264"] | str | None = None
     max_bitrate: int | str | None = None
+    latency: str = "balanced"
+    """What to trade for a low delay: "low", "balanced" or "smooth"."""
     """The most that pictures may take, in bit/s, or as "2.5M"; None for what suits their size."""
 
     record: Path | str | None = None
@@ -66,6 +70,7 @@ class PeerOptions:
             _one_of("--video-codec", self.video_codec, VIDEO_CODECS)
         if self.signaling is not None:
             _check_url(self.signaling)
+        _one_of("--latency", self.latency, LATENCIES)
         if self.max_bitrate is not None:
             object.__setattr__(self, "max_bitrate", parse_bitrate(self.max_bitrate))
         if self.play == "none":

@@ -37,10 +37,12 @@ from peer._aiortc import (
     peer_connection,
     prepare_senders,
     selected_pair,
+    set_latency,
 )
 from peer.candidate_policy import CandidatePolicy, may_contact
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
+from peer.media.latency import Latency
 from peer.sdp import Candidate, Description, DescriptionType, take_candidates, with_bitrates, with_mids
 from signaling.messages import printable
 
@@ -69,6 +71,7 @@ class ConnectionOptions:
     video_codec: str | None = None
     """"vp8" or "h264": the only video codec to agree to. None takes what both sides have."""
     max_bitrate: int | None = None
+    latency: Latency = Latency.BALANCED
     """bit/s that pictures may take. None takes what suits their size."""
 
 
@@ -141,6 +144,7 @@ class Connection:
             for kind in KINDS:
                 self._add_transceiver(kind)
         keep_transport(self._pc)
+        set_latency(self._pc, options.latency)
         if options.max_bitrate is not None:
             limit_bitrate(self._pc, options.max_bitrate)
         self._ice: RTCIceTransport = self._pc.getTransceivers()[0].receiver.transport.transport

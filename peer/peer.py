@@ -20,6 +20,7 @@ from peer.events import CallEnded, PeerEvent
 from peer.ice_servers import IceServer, parse_relay_servers
 from peer.local_relay import LocalRelay
 from peer.media.frames import FrameSink, FrameStream
+from peer.media.latency import Latency
 from peer.media.opening import open_sources
 from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import SourceRequest
@@ -295,6 +296,7 @@ class Peer:
             relay_only=options.relay_only,
             candidates=CandidatePolicy(options.candidates),
             video_codec=options.video_codec,
+            latency=Latency(options.latency),
             max_bitrate=None if options.max_bitrate is None else parse_bitrate(options.max_bitrate),
         )
         tracks = [track for source in self._sources for track in source.open_tracks()]

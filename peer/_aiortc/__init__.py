@@ -11,9 +11,10 @@ import peer._aiortc.extensions  # noqa: F401 these put themselves in their place
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.names import Names, is_name
-from peer._aiortc.receiver import Receiver, Tap, set_latency
+from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
 from peer._aiortc.sender import limit_bitrate, prepare_senders
+from peer._aiortc.trade import set_latency
 
 __all__ = [
     "STOCK",

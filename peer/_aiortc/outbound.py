@@ -7,6 +7,7 @@ from aiortc import clock
 from aiortc.rtcrtpparameters import RTCRtpSendParameters
 
 from peer._aiortc.extensions import PLAYOUT_DELAY_URI
+from peer.media.latency import PlayoutRequest
 
 HISTORY_PACKETS = 1024
 """How many sent packets can be sent again: over a second of 8 Mbit/s. A power of two, which divides 65536."""
@@ -33,6 +34,8 @@ class OutboundStream:
         self._sequence = secrets.randbelow(1 << 15)
         self._rtx_sequence = secrets.randbelow(1 << 15)
         self._origin = secrets.randbits(32)
+        self.playout = PlayoutRequest()
+        """Which play-out delay the partner's browser is asked for."""
         self._extensions = _Extensions()
         self._history: list[bytes] = [b""] * HISTORY_PACKETS
         self._octets_before = [0] * HISTORY_PACKETS
@@ -51,7 +54,7 @@ class OutboundStream:
 
     def pack(self, payloads: list[bytes], *, last: bool, level: int | None = None) -> list[bytes]:
         """The packets of these payloads, to be sent now; `last` marks the end of a picture."""
-        extensions = self._extensions.pack(level)
+        extensions = self._extensions.pack(level, self.playout.bounds)
         kind, sequence, timestamp, ssrc = self._payload_type, self._sequence, self.timestamp, self.ssrc
         made = []
         for left, payload in zip(range(len(payloads) - 1, -1, -1), payloads, strict=True):
@@ -97,6 +100,7 @@ class _Extensions:
 
     def __init__(self) -> None:
         self._fixed = b""
+        self._playout: int | None = None
         self._send_time: int | None = None
         self._level: int | None = None
 
@@ -107,14 +111,14 @@ class _Extensions:
         mid = parameters.muxId.encode()[:16]
         if MID_URI in ids and mid:
             fixed += bytes([ids[MID_URI] << 4 | len(mid) - 1]) + mid
-        if PLAYOUT_DELAY_URI in ids:
-            # Least and most are 0: show each picture as soon as it is there.
-            fixed += bytes([ids[PLAYOUT_DELAY_URI] << 4 | 2, 0, 0, 0])
         self._fixed = fixed
+        self._playout = ids.get(PLAYOUT_DELAY_URI)
         self._send_time, self._level = ids.get(SEND_TIME_URI), ids.get(AUDIO_LEVEL_URI)
 
-    def pack(self, level: int | None) -> bytes:
+    def pack(self, level: int | None, playout: tuple[int, int]) -> bytes:
         values = self._fixed
+        if self._playout is not None:
+            values += _WORD.pack((self._playout << 4 | 2) << 24 | playout[0] << 12 | playout[1])
         if self._send_time is not None:
             now = (clock.current_ntp_time() >> 14) & 0xFFFFFF
             values += _WORD.pack((self._send_time << 4 | 2) << 24 | now)

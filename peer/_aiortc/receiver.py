@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import aiortc.rtcpeerconnection
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCStatsReport, clock
+from aiortc import MediaStreamTrack, RTCRtpReceiver, RTCStatsReport, clock
 from aiortc.codecs import depayload, is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpReceiveParameters
@@ -264,13 +264,6 @@ class Receiver:
         while True:
             await asyncio.sleep(0.5 + random.random())  # noqa: S311 spreads reports (RFC 3550 §6.2)
             self._feedback.report()
-
-
-def set_latency(pc: RTCPeerConnection, latency: Latency) -> None:
-    """Have the receivers of a connection that is ours trade delay for evenness like this."""
-    for transceiver in pc.getTransceivers():
-        if isinstance(transceiver.receiver, Receiver):
-            transceiver.receiver.latency = latency
 
 
 def _make_receiver(kind: str, transport: RTCDtlsTransport) -> Any:

@@ -41,6 +41,7 @@ from peer._aiortc.outbound import HISTORY_PACKETS, OutboundStream
 from peer._aiortc.scope import is_ours
 from peer._aiortc.sender_reports import SenderReports
 from peer.media.bitrate import BitrateController
+from peer.media.latency import Latency, PlayoutRequest
 from peer.media.packets import MAX_PAYLOAD
 from peer.media.sound import level_dbov
 
@@ -88,6 +89,10 @@ class Sender:
         self.track = track
         self._track_id = track.id if track else str(uuid.uuid4())
         self._wake.set()
+
+    def ask_for(self, latency: Latency) -> None:
+        """Have the partner's browser trade delay for evenness like this."""
+        self._stream.playout = PlayoutRequest(latency)
 
     def setTransport(self, transport: RTCDtlsTransport) -> None:  # noqa: N802
         """Use this transport; before `send` only."""

@@ -12,6 +12,7 @@ from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamSta
 
 from peer._aiortc.outbound import OutboundStream
 from peer.media.bitrate import BitrateController
+from peer.media.encoders.base import VIDEO_CLOCK
 
 REMEMBERED_REPORTS = 8
 
@@ -54,6 +55,7 @@ class SenderReports:
         sample = self._measure(report, now)
         delivered = self._delivered(report, now)
         self._controller.on_report(report.fraction_lost / 256, sample, now, delivered)
+        self._stream.playout.on_report(report.jitter / VIDEO_CLOCK, report.fraction_lost / 256, now)  # of pictures only
         self._stats.add(
             RTCRemoteInboundRtpStreamStats(
                 timestamp=clock.current_datetime(),

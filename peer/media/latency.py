@@ -13,7 +13,7 @@ BROWSERS_CHOICE = (0, 4095)
 AT_ONCE = (0, 0)
 SMOOTH_LEAST = 10
 
-JITTER_TO_GIVE_WAY = 0.015
+JITTER_TO_GIVE_WAY = 0.02
 LOSS_TO_GIVE_WAY = 0.015
 CALM_SECONDS = 10.0
 """How long a network must be good before delay is asked to be low again."""
@@ -135,7 +135,7 @@ class PlayoutRequest:
             self.bounds = (SMOOTH_LEAST, BROWSERS_CHOICE[1])
 
     def on_report(self, jitter: float, fraction_lost: float, now: float) -> None:
-        """A report: jitter in seconds, the share of packets lost since the last one (0 to 1)."""
+        """A report on pictures: jitter in seconds, the share of packets lost since the last one (0 to 1)."""
         if self.latency is not Latency.BALANCED:
             return
         if jitter > JITTER_TO_GIVE_WAY or fraction_lost > LOSS_TO_GIVE_WAY:
