@@ -81,7 +81,7 @@ class MovingPicture:
         width, height = self._size
         frame = av.VideoFrame(width, height, "yuv420p")
         views = planes(frame)
-        pan = (2 * to_and_fro(counter // 4, MARGIN_X // 2), 2 * to_and_fro(counter // 12, MARGIN_Y // 2))
+        pan = (2 * to_and_fro(counter // 15, MARGIN_X // 2), 2 * to_and_fro(counter // 45, MARGIN_Y // 2))
         inset_width, inset_height = width // 8 * 2, height // 6 * 2
         inset = (2 * to_and_fro(counter, (width - inset_width) // 2), height // 4 * 2 - height // 8)
         for index, (view, still) in enumerate(zip(views, self._texture.planes, strict=True)):

@@ -34,7 +34,7 @@
       const insetHeight = Math.floor(height / 6) * 2;
       const insetX = 2 * toAndFro(counter, Math.floor((width - insetWidth) / 2));
       const insetY = even(Math.floor(height / 4) * 2 - Math.floor(height / 8));
-      this.#panTo(2 * toAndFro(Math.floor(counter / 4), MARGIN_X / 2), 2 * toAndFro(Math.floor(counter / 12), MARGIN_Y / 2));
+      this.#panTo(2 * toAndFro(Math.floor(counter / 15), MARGIN_X / 2), 2 * toAndFro(Math.floor(counter / 45), MARGIN_Y / 2));
       let start = 0;
       this.#texture.forEach((still, index) => {
         const shift = index ? 1 : 0;
