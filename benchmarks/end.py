@@ -1,6 +1,6 @@
 """What the Python programs at an end of a measured call share: their options, and how they report.
 
-Such a program takes its options as JSON in its only argument. It writes a line of JSON when it has joined the room
+Such a program takes its options as JSON in its last argument. It writes a line of JSON when it has joined the room
 and when the first frame is there. It answers "report" with all that it has seen, and any other line with the last that
 it has seen; when there are no more lines to read, it ends.
 """
@@ -42,7 +42,7 @@ class EndOptions:
     @classmethod
     def from_arguments(cls) -> "EndOptions":
         """From the command line of an end's program."""
-        given = json.loads(sys.argv[1])
+        given = json.loads(sys.argv[-1])
         return cls(**{**given, "ice_servers": tuple(given["ice_servers"])})
 
     def to_json(self) -> str:

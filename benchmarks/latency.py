@@ -5,6 +5,8 @@ out, as are the first seconds, in which encoders and estimates of the line settl
 Chrome, measured in the same round.
 """
 
+import math
+
 from benchmarks.call import Direction, Measurement
 from benchmarks.rounds import Measured, ways
 from benchmarks.stage import CallOptions
@@ -13,10 +15,10 @@ from benchmarks.tables import FAILED, Table
 from benchmarks.watch import median
 
 
-def tabulate(measured: Measured, options: CallOptions) -> Table:
+def tabulate(measured: Measured, options: CallOptions, title: str = "Glass to glass") -> Table:
     """The median of the rounds, and its ratio to Chrome to Chrome in the same rounds."""
     headings = ["", "ms p50 / p95 / p99", "x p50", "frames/s", "freezes", "at full size", "cores", "MiB, from - to"]
-    table = Table(f"Glass to glass, {options.words}", headings)
+    table = Table(f"{title}, {options.words}", headings)
     reference = median(one.out.delay(50) for one in measured.get(CHROME, []))
     for system, rounds in measured.items():
         for name, directions in ways(system, rounds):
@@ -31,7 +33,7 @@ def _row(directions: list[Direction], reference: float) -> list[str]:
     percentiles = [median(one.delay(percent) for one in directions) for percent in (50, 95, 99)]
     return [
         " / ".join(f"{value:.0f}" for value in percentiles),
-        f"{percentiles[0] / reference:.2f}",
+        "-" if math.isnan(reference) else f"{percentiles[0] / reference:.2f}",
         f"{median(one.rate for one in directions):.1f}",
         f"{sum(one.freezes for one in directions)}",
         f"{100 * median(one.full_size_share for one in directions):.0f} %",

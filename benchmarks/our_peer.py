@@ -1,6 +1,8 @@
 """One end of a measured call: the peer of this project, through its public interface."""
 
 import asyncio
+import sys
+from collections.abc import Mapping
 
 from aiortc import MediaStreamTrack
 
@@ -27,8 +29,8 @@ class PictureSource:
         """Nothing to release."""
 
 
-async def main(options: EndOptions, reporter: Reporter) -> None:
-    """Wait in the room, and look at what comes."""
+async def main(options: EndOptions, reporter: Reporter, more: Mapping[str, str]) -> None:
+    """Wait in the room, and look at what comes. `more` are options of the peer."""
 
     def on_event(event: events.PeerEvent) -> None:
         if isinstance(event, events.Joined):
@@ -44,6 +46,7 @@ async def main(options: EndOptions, reporter: Reporter) -> None:
         room=options.room,
         video_codec=options.codec.lower(),
         ice_servers=options.ice_servers,
+        **more,
     )
     # A queue, so that each frame is counted with the delay that it has, also when two come at once.
     frames = ours.video_frames(limit=100)
@@ -55,4 +58,5 @@ async def main(options: EndOptions, reporter: Reporter) -> None:
 if __name__ == "__main__":
     options = EndOptions.from_arguments()
     reporter = Reporter(options)
-    asyncio.run(reporter.run(lambda: main(options, reporter)))
+    more = dict(argument.split("=", 1) for argument in sys.argv[1:-1])
+    asyncio.run(reporter.run(lambda: main(options, reporter, more)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from benchmarks import first_frame, formats, latency, line, memory, quality, rounds, sync, targets
 from benchmarks.call import Times
 from benchmarks.stage import CallOptions, Stage
+from benchmarks.systems import VARIANTS
 from benchmarks.tables import Table
 from benchmarks.targets import Verdict
 
@@ -56,6 +57,12 @@ def measure_calls(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     yield quality.tabulate(measured, options)
 
 
+def measure_variants(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """The peer with other policies, and without the seam: one short call of each."""
+    measured = rounds.measure(stage, VARIANTS, CallOptions(), 1, plan.short_times)
+    yield latency.tabulate(measured, CallOptions(), "Variants of the peer, one short call each")
+
+
 def measure_lines(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """Latency and picture over long and poor lines."""
     stage.forget_browsers()  # those on the line are others
@@ -67,8 +74,10 @@ def measure_lines(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 
 def measure_formats(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """Latency and picture of other sizes, rates and codecs."""
-    chosen = formats.ALL_FORMATS if plan.full else formats.SOME_FORMATS
-    yield formats.tabulate(stage, SYSTEMS, chosen, plan.short_times)
+    chosen, systems = (
+        (formats.ALL_FORMATS, SYSTEMS) if plan.full else (formats.SOME_FORMATS, ("peer", "node", "chrome"))
+    )
+    yield formats.tabulate(stage, systems, chosen, plan.short_times)
 
 
 def measure_sync(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
@@ -84,6 +93,7 @@ def measure_memory(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 PARTS: dict[str, Part] = {
     "first-frame": measure_first_frames,
     "calls": measure_calls,
+    "variants": measure_variants,
     "lines": measure_lines,
     "formats": measure_formats,
     "sync": measure_sync,

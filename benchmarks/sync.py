@@ -32,11 +32,9 @@ def tabulate(stage: Stage, seconds: float) -> Table:
         beeps = flash_and_beep(range(1, round(seconds)), seconds)
         make_file(film, seconds=seconds, fps=FPS, size=(1280, 720), sound=beeps)
         _add(table, "the film itself", offsets_ms(examine(film)))
-        for suffix in (".mkv", ".mp4"):
-            recording = Path(folder, f"call{suffix}")
-            what = f"peer to peer, recorded as {suffix}"
-            offsets = attempt(stage, what, lambda recording=recording: _record(stage, film, recording, seconds))
-            _add(table, what, offsets)
+        recording = Path(folder, "call.mkv")
+        what = "peer to peer"
+        _add(table, what, attempt(stage, f"sync, {what}", lambda: _record(stage, film, recording, seconds)))
     return table
 
 

@@ -28,6 +28,8 @@ PROGRAMS = {
     "stock": Program((sys.executable, "-m", "benchmarks.stock_peer")),
     "node": Program(("node", str(HERE / "node" / "end.js")), codecs=("VP8",)),
 }
+VARIANTS = tuple(name for name in PROGRAMS if name.startswith("peer, "))
+"""The peer with other options, and on aiortc as it is."""
 
 
 def can_code(system: str, codec: str) -> bool:

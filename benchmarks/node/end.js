@@ -10,7 +10,7 @@ for (const name of ["barcode", "picture", "watch", "call"]) require(`../common/$
 
 const bench = globalThis.bench;
 const RATE = 48000;
-const options = JSON.parse(process.argv[2]);
+const options = JSON.parse(process.argv.at(-1));
 const watch = new bench.Watch(options.samples !== "");
 const write = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
