@@ -13,12 +13,13 @@ from pathlib import Path
 from benchmarks import targets
 from benchmarks.call import Times
 from benchmarks.machine import describe_machine, load
-from benchmarks.run import PARTS, USUAL_PARTS, Plan, Run, perform
+from benchmarks.run import PARTS, SYSTEMS, USUAL_PARTS, Plan, Run, perform
 from benchmarks.stage import Stage
 from benchmarks.tables import Table
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 QUICK = {"first_frames": 1, "rounds": 1, "settle": 8.0, "seconds": 4.0}
+QUICK_TIMES = Times(settle=2.0, seconds=2.0)
 SHORT_TIMES = Times(settle=8.0, seconds=8.0)
 USUAL = {"first_frames": 5, "rounds": 2, "settle": 25.0, "seconds": 15.0}
 
@@ -45,10 +46,10 @@ LIMITS = """\
 def main() -> int:
     """Measure all, tell how long it took; the exit code."""
     given = _parser().parse_args()
-    unknown = [name for name in given.only or () if name not in PARTS]
-    if unknown:
-        print(f"there is no part {unknown[0]!r}: there are {', '.join(PARTS)}", file=sys.stderr)
-        return 2
+    for what, names, known in (("part", given.only, PARTS), ("system", given.systems, SYSTEMS)):
+        if unknown := [name for name in names or () if name not in known]:
+            print(f"there is no {what} {unknown[0]!r}: there are {', '.join(known)}", file=sys.stderr)
+            return 2
     began, load_before = time.monotonic(), load()
     plan = _plan(given)
     with Stage() as stage:
@@ -61,7 +62,7 @@ def main() -> int:
     failures = [failure for run in runs for failure in run.failures]
     for failure in failures:
         print(f"failed: {failure}", file=sys.stderr)
-    if (results := given.results or (None if given.only or given.quick else RESULTS)) is not None:
+    if (results := given.results or (None if given.only or given.systems or given.quick else RESULTS)) is not None:
         results.write_text(_page(verdicts, runs, circumstances, failures))
         print(f"written to {results}")
     met = all(verdict.met for run in runs for verdict in run.verdicts)
@@ -72,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", type=lambda text: text.split(","), help=f"some parts of {','.join(PARTS)}")
+    parser.add_argument("--only", type=_names, help=f"some parts of {','.join(PARTS)}")
+    parser.add_argument("--systems", type=_names, help=f"some of {','.join(SYSTEMS)}; the first frame has all")
     parser.add_argument("--quick", action="store_true", help="short calls, to see that all works; no good figures")
     parser.add_argument("--full", action="store_true", help="all lines and formats, and a long call: an hour")
     parser.add_argument("--runs", type=int, default=1, help="everything so many times in a row (default: 1)")
@@ -85,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _names(text: str) -> list[str]:
+    return text.split(",")
+
+
 def _plan(given: argparse.Namespace) -> Plan:
     wanted = QUICK if given.quick else USUAL
     values = {name: usual if getattr(given, name) is None else getattr(given, name) for name, usual in wanted.items()}
@@ -92,8 +98,9 @@ def _plan(given: argparse.Namespace) -> Plan:
         parts=frozenset(given.only or (PARTS if given.full else USUAL_PARTS)),
         first_frames=int(values["first_frames"]),
         rounds=int(values["rounds"]),
+        systems=frozenset(given.systems or SYSTEMS),
         times=Times(values["settle"], values["seconds"]),
-        short_times=SHORT_TIMES,
+        short_times=QUICK_TIMES if given.quick else SHORT_TIMES,
         full=given.full,
     )
 

@@ -1,6 +1,6 @@
 """One run: the parts that were asked for, one after the other, each with its tables and its verdicts on the targets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks import first_frame, formats, latency, line, memory, quality, rounds, sync, targets
@@ -11,6 +11,8 @@ from benchmarks.tables import Table
 from benchmarks.targets import Verdict
 
 SYSTEMS = ("peer", "stock", "node", "chrome")
+FEWER = ("peer", "stock", "chrome")
+"""For the parts with many calls, where the run is not a full one."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,7 @@ class Plan:
     """How thorough a run is."""
 
     parts: frozenset[str]
+    systems: frozenset[str]
     first_frames: int
     """Calls of each kind."""
     rounds: int
@@ -27,6 +30,10 @@ class Plan:
     """Of those that are one of many."""
     full: bool
     """All lines and all formats, and a long call."""
+
+    def some(self, systems: Sequence[str]) -> list[str]:
+        """Those of them that were asked for."""
+        return [system for system in systems if system in self.systems]
 
 
 @dataclass
@@ -51,7 +58,7 @@ def measure_first_frames(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 def measure_calls(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """Latency, cost, picture and size of a good call."""
     options = CallOptions(samples=True)
-    measured = rounds.measure(stage, SYSTEMS, options, plan.rounds, plan.times)
+    measured = rounds.measure(stage, plan.some(SYSTEMS), options, plan.rounds, plan.times)
     run.verdicts += targets.judge_calls(measured)
     yield latency.tabulate(measured, options)
     yield quality.tabulate(measured, options)
@@ -66,9 +73,9 @@ def measure_variants(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 def measure_lines(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """Latency and picture over long and poor lines."""
     stage.forget_browsers()  # those on the line are others
-    lines, systems = (line.ALL_LINES, SYSTEMS) if plan.full else (line.SOME_LINES, ("peer", "stock", "chrome"))
+    lines, systems = (line.ALL_LINES, SYSTEMS) if plan.full else (line.SOME_LINES, FEWER)
     with line.LineStage(stage.playwright) as line_stage:
-        yield line.tabulate(line_stage, systems, lines, plan.short_times)
+        yield line.tabulate(line_stage, plan.some(systems), lines, plan.short_times)
         stage.failures += line_stage.failures
 
 
@@ -87,7 +94,7 @@ def measure_sync(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 
 def measure_memory(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """A long call: only in a full run, or when asked for."""
-    yield memory.tabulate(stage, ("peer", "stock", "node"), minutes=5.0)
+    yield memory.tabulate(stage, plan.some(SYSTEMS[:-1]), minutes=5.0)
 
 
 PARTS: dict[str, Part] = {
