@@ -24,6 +24,7 @@ class Program:
 CHROME = "chrome"
 PROGRAMS = {
     "peer": Program(OURS),
+    **{f"peer, {policy} latency": Program((*OURS, f"latency={policy}")) for policy in ("low", "balanced", "smooth")},
     "peer, seam off": Program(OURS, {"PEER_STOCK_AIORTC": "1"}),
     "stock": Program((sys.executable, "-m", "benchmarks.stock_peer")),
     "node": Program(("node", str(HERE / "node" / "end.js")), codecs=("VP8",)),

@@ -81,19 +81,7 @@ def test_delays_and_freezes_are_counted() -> None:
 
 def test_a_short_round_gives_its_tables(tmp_path: Path) -> None:
     results = tmp_path / "RESULTS.md"
-    options = [
-        "--only",
-        "calls",
-        "--systems",
-        "peer",
-        "--quick",
-        "--settle",
-        "1",
-        "--seconds",
-        "1",
-        "--no-gate",
-        "--results",
-    ]
+    options = ["--only=calls", "--systems=peer", "--quick", "--settle=1", "--seconds=1", "--no-gate"]
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", *options, f"--results={results}"],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
