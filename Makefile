@@ -28,7 +28,7 @@ lint: $(VENV)/.test
 # Every figure that the project claims, beside its references: a quarter of an hour, on a machine that does nothing
 # else. Part of it: make bench ARGS="--only calls"
 bench: $(VENV)/.bench
-	$(BIN)/python -m benchmarks $(ARGS)
+	@trap : INT; $(BIN)/python -m benchmarks $(ARGS)
 
 # Hostile input, found by coverage, until Ctrl-C: make fuzz ARGS=-max_total_time=600
 fuzz: $(VENV)/.test

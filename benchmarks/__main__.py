@@ -1,7 +1,7 @@
 """Every benchmark, one after the other: `make bench`. Prints the tables, and writes them to benchmarks/RESULTS.md.
 
 The exit code is 0 when every target was met in every run, 1 when one was not or a call failed (twice), 2 for a wrong
-option; with --no-gate the targets do not count.
+option, 130 after Ctrl-C; with --no-gate the targets do not count.
 """
 
 import argparse
@@ -116,4 +116,7 @@ def _page(verdicts: Table, runs: Sequence[Run], circumstances: str, failures: Se
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

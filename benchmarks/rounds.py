@@ -12,6 +12,8 @@ from benchmarks.systems import CHROME, can_code
 from tests.network.errors import HarnessError
 
 Result = TypeVar("Result")
+ERRORS = (HarnessError, PlaywrightError, RuntimeError, OSError)
+"""What a program or browser that fails, or a machine that lacks something, comes out as."""
 Measured = dict[str, list[Measurement]]
 """By system, a measurement for each round."""
 
@@ -21,7 +23,7 @@ def attempt(stage: Stage, what: str, measure: Callable[[], Result]) -> Result | 
     for last in (False, True):
         try:
             return measure()
-        except (HarnessError, PlaywrightError, RuntimeError, OSError) as error:
+        except ERRORS as error:
             print(f"{what} failed{'' if last else ', once more'}: {error}", file=sys.stderr, flush=True)
             stage.forget_browsers()
     stage.failures.append(what)

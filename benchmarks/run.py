@@ -110,12 +110,16 @@ USUAL_PARTS = frozenset(PARTS) - {"memory"}
 
 
 def perform(stage: Stage, plan: Plan) -> Run:
-    """All parts of the plan; each table is printed as soon as it is there."""
+    """All parts of the plan; each table is printed as soon as it is there. A part that can't be is a failure."""
     run = Run()
     for name, part in PARTS.items():
-        if name in plan.parts:
+        if name not in plan.parts:
+            continue
+        try:
             for table in part(stage, plan, run):
                 run.tables.append(table)
                 print(table.as_text(), flush=True)
+        except rounds.ERRORS as error:
+            stage.failures.append(f"{name}: {error}")
     run.failures, stage.failures = stage.failures, []
     return run
