@@ -38,11 +38,39 @@ class CodedFeed:
     """Asks the partner for a keyframe: it may take a round trip, or never come."""
 
 
+def nal_units(data: bytes) -> list[bytes]:
+    """The NAL units of an H.264 picture in Annex B form (ITU-T H.264 §B.1.1)."""
+    return [unit.rstrip(b"\x00") for unit in data.split(b"\x00\x00\x01")[1:] if unit]
+
+
 def nal_types(data: bytes) -> set[int]:
-    """The types of the NAL units of an H.264 picture in Annex B form (ITU-T H.264 §7.3.1, §B.1.1)."""
-    types = set()
-    position = data.find(b"\x00\x00\x01")
-    while 0 <= position < len(data) - 3:
-        types.add(data[position + 3] & 0x1F)
-        position = data.find(b"\x00\x00\x01", position + 3)
-    return types
+    """The types of a picture's NAL units (ITU-T H.264 §7.3.1)."""
+    return {unit[0] & 0x1F for unit in nal_units(data) if unit}
+
+
+def parameter_sets(data: bytes) -> list[bytes]:
+    """The sequence and picture parameter sets in an H.264 picture, which tell how to decode it."""
+    return [unit for unit in nal_units(data) if unit and unit[0] & 0x1F in (7, 8)]
+
+
+def vp8_size(keyframe: bytes) -> tuple[int, int] | None:
+    """Width and height of a VP8 keyframe, in pixels (RFC 6386 §9.1); None when it is none."""
+    if len(keyframe) < 10 or keyframe[3:6] != b"\x9d\x01\x2a":
+        return None
+    width, height = (int.from_bytes(keyframe[at : at + 2], "little") & 0x3FFF for at in (6, 8))
+    return width, height
+
+
+def opus_samples(packet: bytes) -> int:
+    """How long a packet of Opus lasts, in samples of 48 kHz (RFC 6716 §3.1)."""
+    if not packet:
+        return 0
+    config, code = packet[0] >> 3, packet[0] & 3
+    if config < 12:
+        frame = (480, 960, 1920, 2880)[config & 3]
+    elif config < 16:
+        frame = (480, 960)[config & 1]
+    else:
+        frame = (120, 240, 480, 960)[config & 3]
+    count = (1, 2, 2, packet[1] & 0x3F if len(packet) > 1 else 1)[code]
+    return min(count * frame, 5760)

@@ -1,52 +1,54 @@
-"""Records what the partner sends: a file for each call, written by a thread of its own."""
+"""Records what the partner sends: a file for each call, or more, written by a thread of its own."""
 
 import asyncio
-import logging
-import queue
 import tempfile
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 
 from peer.errors import MediaError
-from peer.media.recording import CONTAINERS, Recording
-from peer.media.sound import Resampler
+from peer.media.coded import CodedFeed, CodedMedia
+from peer.media.codedfile import can_hold
+from peer.media.passing import Passing
+from peer.media.recording import CONTAINERS
 from peer.media.source import Notify
 from peer.media.threads import call_on_loop
-from peer.media.timeline import Timeline
-
-logger = logging.getLogger(__name__)
-
-VIDEO_ROOM = 60  # frames of both kinds that may wait for the encoder before pictures are dropped: less than a second
-AUDIO_ROOM = 600  # and before sound is dropped
-PATIENCE = 2.0  # seconds that sound waits for the first picture, which tells the size of the file's
-DEFAULT_CANVAS = (1280, 720)
-MIN_WIDTH, MAX_HEIGHT = 640, 2160
+from peer.media.transcoding import Transcoding
 
 
 class Recorder:
     """The sink behind `--record FILE`.
 
-    The container goes by the suffix: .mp4 (H.264, AAC), .mkv (the same) or .webm (VP8, Opus). The first call goes into
-    FILE, later ones into FILE-2, FILE-3 and so on. All pictures of a file have one size, that of the first, doubled
-    until it is at least 640 wide, since browsers start small and grow; others are scaled into it.
+    The container goes by the suffix. What it can hold is written as the partner coded it: H.264 and Opus into .mp4,
+    VP8 and Opus into .webm, both into .mkv. The first call goes into FILE, later ones into FILE-2, FILE-3 and so on,
+    and so do pictures of another size.
+
+    Anything else, and with `transcode` everything, is encoded anew: H.264 and AAC for .mp4 and .mkv, VP8 and Opus for
+    .webm. Then each call is one file, and all its pictures have one size, that of the first, doubled until it is at
+    least 640 wide, since browsers start small and grow; others are scaled into it.
     """
 
-    def __init__(self, path: str | Path, *, overwrite: bool = False, notify: Notify) -> None:
+    def __init__(self, path: str | Path, *, overwrite: bool = False, transcode: bool = False, notify: Notify) -> None:
         """Raises MediaError when the suffix is unknown, or the file exists already or can't be written."""
+        self._transcode = transcode
         self._path = Path(path)
         self._overwrite = overwrite
         self._notify = notify
         self._naming = threading.Lock()
         self.files: list[Path] = []
         """The files written so far; those of calls that go on are not finished."""
-        self._call: _Call | None = None  # the call that goes on
+        self._feed: CodedFeed | None = None  # of the call that begins, if it is to be written as it was coded
+        self._call: Transcoding | Passing | None = None  # the call that goes on
         self._threads: list[threading.Thread] = []
         _check(self._path, overwrite)
+
+    def takes_coded(self, feed: CodedFeed) -> bool:
+        """Whether the file can hold what was coded like this."""
+        takes = not self._transcode and can_hold(self._path.suffix, dict(feed.codecs))
+        self._feed = feed if takes else None
+        return takes
 
     def begin_call(self, kinds: frozenset[str]) -> None:
         """Start a recording; its file is made when the first frames are there."""
@@ -56,20 +58,30 @@ class Recorder:
         def report(line: str) -> None:
             call_on_loop(loop, self._notify, line)
 
-        self._call = call = _Call(kinds, self._claim, report)
+        call: Transcoding | Passing
+        if self._feed is not None:
+            call = Passing(kinds, self._feed.request_keyframe, self._claim, report)
+        else:
+            call = Transcoding(kinds, self._claim, report)
+        self._call, self._feed = call, None
         thread = threading.Thread(target=call.run, name=f"record {self._path.name}", daemon=True)
         self._threads = [*(thread for thread in self._threads if thread.is_alive()), thread]
         thread.start()
 
     def on_video(self, frame: av.VideoFrame) -> None:
         """Queue a picture for the encoder; drop it when that is behind."""
-        if self._call is not None:
-            self._call.add(frame, VIDEO_ROOM)
+        if isinstance(self._call, Transcoding):
+            self._call.add(frame)
 
     def on_audio(self, frame: av.AudioFrame) -> None:
         """Queue sound for the encoder."""
-        if self._call is not None:
-            self._call.add(frame, AUDIO_ROOM)
+        if isinstance(self._call, Transcoding):
+            self._call.add(frame)
+
+    def on_coded(self, media: CodedMedia) -> None:
+        """Queue what was coded for the file."""
+        if isinstance(self._call, Passing):
+            self._call.add(media, time.monotonic())
 
     def end_call(self) -> None:
         """Finish the recording, in its thread."""
@@ -118,95 +130,3 @@ def _check(path: Path, overwrite: bool) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise MediaError(f"can't record to {path}: {reason}; choose a place that you may write to") from error
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    frame: av.VideoFrame | av.AudioFrame
-    moment: float  # on the monotonic clock
-
-
-class _Call:
-    """One call's frames, on their way from the event loop into a file."""
-
-    def __init__(self, kinds: frozenset[str], claim: Callable[[], Path], report: Notify) -> None:
-        self._kinds = kinds
-        self._claim = claim
-        self._report = report
-        self._queue: queue.SimpleQueue[_Arrival | None] = queue.SimpleQueue()
-        self._dropped = 0
-        self._failed = False
-        self._timelines = {"video": Timeline(), "audio": Timeline()}
-        self._resampler = Resampler()
-
-    def add(self, frame: av.VideoFrame | av.AudioFrame, room: int) -> None:
-        if self._failed:
-            return
-        if self._queue.qsize() >= room:
-            self._dropped += 1
-            return
-        self._queue.put(_Arrival(frame, time.monotonic()))
-
-    def end(self) -> None:
-        self._queue.put(None)
-
-    def run(self) -> None:
-        path = None
-        try:
-            first = self._first()
-            if not first:
-                return
-            path = self._claim()
-            self._record(path, first)
-        except (OSError, av.FFmpegError, ValueError) as error:
-            self._failed = True
-            logger.debug("recording failed", exc_info=True)
-            name = f"to {path} " if path else ""
-            self._report(f"recording {name}stopped: {getattr(error, 'strerror', None) or error}")
-        if self._dropped:
-            self._report(f"{path}: {self._dropped} frames are missing, this machine was too slow to encode them")
-
-    def _first(self) -> list[_Arrival]:
-        """The frames up to the first picture; without pictures in this call, or when they don't come, just sound."""
-        waiting: list[_Arrival] = []
-        while True:
-            timeout = waiting[0].moment + PATIENCE - time.monotonic() if waiting else None
-            try:
-                arrival = self._queue.get(timeout=max(timeout, 0) if timeout is not None else None)
-            except queue.Empty:
-                return waiting
-            if arrival is None:
-                self._queue.put(None)  # the end comes after these
-                return waiting
-            waiting.append(arrival)
-            if isinstance(arrival.frame, av.VideoFrame) or "video" not in self._kinds:
-                return waiting
-
-    def _record(self, path: Path, first: list[_Arrival]) -> None:
-        start = first[0].moment
-        recording = Recording(path, self._kinds, _canvas(first[-1].frame))
-        try:
-            for arrival in first:
-                self._write(recording, arrival, start)
-            while (item := self._queue.get()) is not None:
-                self._write(recording, item, start)
-        finally:
-            recording.close()
-
-    def _write(self, recording: Recording, arrival: _Arrival, start: float) -> None:
-        frame = arrival.frame
-        kind = "video" if isinstance(frame, av.VideoFrame) else "audio"
-        place = self._timelines[kind].place(frame.time or 0.0, arrival.moment) - start
-        if isinstance(frame, av.VideoFrame):
-            recording.add_video(place, frame)
-        else:
-            recording.add_audio(place, self._resampler.samples(frame))
-
-
-def _canvas(frame: av.VideoFrame | av.AudioFrame) -> tuple[int, int]:
-    if not isinstance(frame, av.VideoFrame):
-        return DEFAULT_CANVAS
-    width, height = frame.width, frame.height
-    while width < MIN_WIDTH and height < MAX_HEIGHT:
-        width, height = 2 * width, 2 * height
-    return width & ~1, height & ~1

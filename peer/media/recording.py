@@ -36,7 +36,8 @@ CONTAINERS = {
         "mp4",
         "libx264",
         "aac",
-        {"movflags": "hybrid_fragmented+frag_keyframe+default_base_moof", "flush_packets": "1"},
+        # With the header delayed until the first fragment, it can tell when each track begins.
+        {"movflags": "hybrid_fragmented+frag_keyframe+default_base_moof+delay_moov", "flush_packets": "1"},
     ),
     ".mkv": Container("matroska", "libx264", "aac", MATROSKA_OPTIONS),
     ".webm": Container("webm", "libvpx", "libopus", MATROSKA_OPTIONS),
@@ -47,6 +48,11 @@ CODEC_OPTIONS = {
     "libvpx": {"deadline": "realtime", "cpu-used": "-8", "lag-in-frames": "0", "auto-alt-ref": "0"},
 }
 BIT_RATE = 2_500_000  # libvpx needs one
+
+
+def reason(error: Exception) -> str:
+    """Why writing failed, without the numbers and names that Python puts before it."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 class Recording:

@@ -1,6 +1,6 @@
 """Makes media files for the tests, and examines what was recorded."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -48,13 +48,23 @@ def strongest_frequency(sound: np.ndarray[Any, Any], rate: int) -> float:
     return float(np.argmax(spectrum) * rate / len(sound))
 
 
-def examine(path: Path) -> Contents:
-    """Decode a whole file."""
+def frames_of(file: av.container.InputContainer, *, torn: bool) -> Iterator[av.VideoFrame | av.AudioFrame]:
+    """All frames of a file; in a torn one, what can't be decoded is left out, as players do."""
+    for packet in file.demux(*file.streams):
+        try:
+            yield from packet.decode()  # type: ignore[misc]
+        except av.InvalidDataError:
+            if not torn:
+                raise
+
+
+def examine(path: Path, *, torn: bool = False) -> Contents:
+    """Decode a whole file, or what there is of one whose end, or more, is spoilt."""
     result = Contents([], [], set(), 0.0, np.empty(0), 48000, {})
     with av.open(str(path)) as file:
         result.codecs = {stream.type: stream.codec_context.name for stream in file.streams}
         sound = []
-        for frame in file.decode(*file.streams):
+        for frame in frames_of(file, torn=torn):
             if isinstance(frame, av.VideoFrame):
                 result.pictures.append(frame.time)
                 result.sizes.add((frame.width, frame.height))

@@ -145,6 +145,20 @@ def test_sound_and_picture_are_in_sync(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
+def test_pictures_that_begin_later_than_the_sound_are_in_sync_too(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"late{suffix}"
+    recording = Recording(path, BOTH, (640, 360))
+    for number, block in enumerate(blocks(flash_and_beep([1.0, 2.0], 3.0))):
+        if number % 2 == 0 and number >= 40:
+            recording.add_video(number * 0.02, picture(number // 2))
+        recording.add_audio(number * 0.02, block)
+    recording.close()
+    contents = examine(path)
+    assert contents.counters[0] == pytest.approx((0.8, 20), abs=0.005)
+    assert [start for start, _ in contents.loud()] == pytest.approx([1.0, 2.0], abs=0.005)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_the_frame_rate_may_vary(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"vfr{suffix}"
     times = [0.0, 0.033, 0.1, 0.5, 0.51, 0.511, 2.0, 5.0]
