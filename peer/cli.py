@@ -63,6 +63,9 @@ def parser() -> argparse.ArgumentParser:
     receiving = it.add_argument_group("what to do with the partner's picture and sound")
     receiving.add_argument("--record", metavar="FILE", help="write both to FILE (.mp4, .mkv or .webm)")
     receiving.add_argument("--overwrite", action=_Switch, help="let --record replace a file that exists")
+    receiving.add_argument(
+        "--transcode", action=_Switch, help="encode what is recorded anew: one file a call, and one picture size"
+    )
     receiving.add_argument("--display", action=_Switch, help="show the picture in a window")
     receiving.add_argument(
         "--play", nargs="?", const="default", metavar="SPEAKER", help="play the sound, on this speaker if one is named"

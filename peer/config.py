@@ -45,6 +45,7 @@ class PeerOptions:
 
     record: Path | str | None = None
     overwrite: bool = False
+    transcode: bool = False
     display: bool = False
     play: str | None = None
     """A speaker as `peer devices` prints it, "default" for the system's choice; None (or "none") plays nothing."""

@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode, urlsplit
@@ -133,9 +134,7 @@ class Peer:
         size = options.size if isinstance(options.size, tuple) else None
         video, audio = ("none" if kind in self._own_kinds else getattr(options, kind) for kind in ("video", "audio"))
         request = SourceRequest(video, audio, size, options.fps, options.loop)
-        wanted = SinkRequest(
-            record=options.record, overwrite=options.overwrite, display=options.display, play=options.play
-        )
+        wanted = SinkRequest(**{each.name: getattr(options, each.name) for each in fields(SinkRequest)})
         self._sinks += await open_sinks(wanted, self._notify)
         for sink in self._sinks:
             self._stack.push_async_callback(sink.close)

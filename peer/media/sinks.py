@@ -20,6 +20,7 @@ class SinkRequest:
 
     record: str | Path | None = None
     overwrite: bool = False
+    transcode: bool = False
     display: bool = False
     play: str | None = None
 
@@ -29,7 +30,8 @@ async def open_sinks(request: SinkRequest, notify: Notify) -> "list[Sink]":
     sinks: list[Sink] = []
     try:
         if request.record is not None:
-            sinks.append(Recorder(request.record, overwrite=request.overwrite, notify=notify))
+            options = {"overwrite": request.overwrite, "transcode": request.transcode}
+            sinks.append(Recorder(request.record, **options, notify=notify))
         if request.play is not None:
             sinks.append(await Speaker.open(request.play, notify))
         if request.display:

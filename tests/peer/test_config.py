@@ -129,6 +129,7 @@ VALUES = {
     "latency": ("low", "low"),
     "record": ("out.mp4", "out.mp4"),
     "overwrite": (True, True),
+    "transcode": (True, True),
     "display": (True, True),
     "play": ("speaker:Headphones", "speaker:Headphones"),
     "ice_username": ("u", "u"),
