@@ -39,9 +39,11 @@ class OutboundStream:
         self._extensions = _Extensions()
         self._history: list[bytes] = [b""] * HISTORY_PACKETS
         self._octets_before = [0] * HISTORY_PACKETS
-        """What `octets` was when the packet in the same place of the history had been sent."""
+        """What had been sent in all with the packet in the same place of the history."""
+        self._all_octets = 0
+        """Sent so far, headers and repeated packets included."""
         self._repeated_at = [0.0] * HISTORY_PACKETS
-        """When that packet was last sent again; 0 for never."""
+        """When that packet was last sent again: 0 for never, less when it was asked for only."""
 
     def configure(self, payload_type: int, rtx_payload_type: int | None, parameters: RTCRtpSendParameters) -> None:
         """Take the numbers that were negotiated; before the first packet."""
@@ -61,8 +63,9 @@ class OutboundStream:
             marked = 0x80 | kind if last and not left else kind
             packet = _HEADER.pack(0x90, marked, sequence, timestamp, ssrc) + extensions + payload
             self.octets += len(payload)
+            self._all_octets += len(packet)
             place = sequence % HISTORY_PACKETS
-            self._history[place], self._octets_before[place], self._repeated_at[place] = packet, self.octets, 0.0
+            self._history[place], self._octets_before[place], self._repeated_at[place] = packet, self._all_octets, 0.0
             sequence = (sequence + 1) & 0xFFFF
             made.append(packet)
         self._sequence = sequence
@@ -70,18 +73,24 @@ class OutboundStream:
         return made
 
     def octets_until(self, sequence: int) -> int | None:
-        """How much had been sent with the packet of this number; None when that is too long ago to know."""
+        """How much had been sent in all with the packet of this number; None when that is too long ago to know."""
         sequence &= 0xFFFF
         return self._octets_before[sequence % HISTORY_PACKETS] if self._find(sequence) is not None else None
 
     def repeated_at(self, sequence: int) -> float | None:
-        """When a packet was last sent again, 0 for never; None when it is forgotten."""
+        """When a packet was last sent again, 0 for never, less if `defer` put it off; None when it is forgotten."""
         return None if self._find(sequence) is None else self._repeated_at[sequence % HISTORY_PACKETS]
+
+    def defer(self, sequence: int) -> None:
+        """The partner has asked for a remembered packet, which has to wait."""
+        place = sequence % HISTORY_PACKETS
+        self._repeated_at[place] = self._repeated_at[place] or -1.0
 
     def again(self, sequence: int, now: float) -> bytes:
         """A remembered packet once more, as a retransmission stream (RFC 4588 §4) where that was negotiated."""
         packet = self._history[sequence % HISTORY_PACKETS]
         self._repeated_at[sequence % HISTORY_PACKETS] = now
+        self._all_octets += len(packet)
         if self._rtx_payload_type is None:
             return packet
         start = 12 + 4 + 4 * struct.unpack_from("!H", packet, 14)[0]

@@ -47,15 +47,21 @@ from peer.media.sound import level_dbov
 
 logger = logging.getLogger(__name__)
 
-BURST_PACKETS = 12
+BURST_PACKETS, NARROW_BURST_PACKETS = 12, 4
 """So many packets leave at once; a longer picture, such as a keyframe, is spread by short pauses."""
+REPEAT_SHARE = 0.5
+"""Of the pace: what repeated packets may take."""
+REPEAT_SECONDS = 0.2
+"""How much of that at once."""
 FIRST_PICTURE_SECONDS = 0.5
 """A picture that was coded ahead and is older than this is not worth sending."""
 KEYFRAME_PAUSE_SECONDS = 0.3
-"""Requests for a keyframe that come closer together than this, or than two round trips, are about the same loss."""
+"""Requests for a keyframe that come closer together than this, or than one takes, are about the same loss."""
 MAX_KEYFRAME_PAUSE_SECONDS = 1.5
 REPEAT_PAUSE_SECONDS = 0.015
 """A packet that is asked for again sooner, or within a round trip, is on its way."""
+MAX_REPEAT_DELAY_SECONDS = 0.5
+"""On a narrow link, a picture lets the packets that were sent again go first, for so long."""
 REPORT_SECONDS = {"audio": 1.0, "video": 0.5}
 """Between two reports, on average. Those of pictures measure the link."""
 
@@ -80,6 +86,10 @@ class Sender:
         self._prepared: asyncio.Task[_First | None] | None = None
         self._keyframe_wanted = False
         self._keyframe_at = float("-inf")
+        self._keyframe_octets = 0
+        self._repeat_room = 0.0
+        self._repeat_at = 0.0
+        self._repeated_octets = 0
         self._cname = ""
 
     # ---- what aiortc and programs call
@@ -159,6 +169,7 @@ class Sender:
         if first is None:
             return
         if time.monotonic() - first.made_at < FIRST_PICTURE_SECONDS and self._enabled:
+            self._note_keyframe(first.payloads)
             await self._send_payloads(first.payloads, first.timestamp, None)
         else:
             self._keyframe_wanted = True
@@ -194,15 +205,21 @@ class Sender:
             logger.warning("a frame of %s can't be encoded, and is left out: %s", self.kind, error)
             self._keyframe_wanted |= keyframe
             return
+        if keyframe:
+            self._note_keyframe(payloads)
         await self._send_payloads(payloads, timestamp, level)
 
     async def _send_payloads(self, payloads: list[bytes], timestamp: int, level: int | None) -> None:
         self._stream.begin(timestamp)
-        for start in range(0, len(payloads), BURST_PACKETS):
+        size = NARROW_BURST_PACKETS if self.controller.is_narrow else BURST_PACKETS
+        if self.controller.is_narrow and self._repeated_octets:
+            await asyncio.sleep(min(self._repeated_octets * 8 / self.controller.pace, MAX_REPEAT_DELAY_SECONDS))
+        self._repeated_octets = 0
+        for start in range(0, len(payloads), size):
             if start:
-                await asyncio.sleep(BURST_PACKETS * MAX_PAYLOAD * 8 / self.controller.pace)
-            burst = payloads[start : start + BURST_PACKETS]
-            last = start + BURST_PACKETS >= len(payloads)
+                await asyncio.sleep(size * MAX_PAYLOAD * 8 / self.controller.pace)
+            burst = payloads[start : start + size]
+            last = start + size >= len(payloads)
             await send_burst(self.transport, self._stream.pack(burst, last=last, level=level))
         if payloads:
             self._reports.note_media()
@@ -237,24 +254,42 @@ class Sender:
                 self._on_remb(packet)
 
     async def _repeat(self, lost: list[int]) -> None:
-        """Send packets again, each once in a round trip."""
+        """Send packets again, each once in a round trip, and no more than the link can take beside the pictures."""
         now = time.monotonic()
         pause = max(self._reports.round_trip or 0.0, REPEAT_PAUSE_SECONDS)
         known = {sequence: at for sequence in lost if (at := self._stream.repeated_at(sequence)) is not None}
         news = sum(not at for at in known.values())
         if news:
             self.controller.on_losses(news, self._stream.packets, now)
-        again = [self._stream.again(sequence, now) for sequence, at in known.items() if now - at > pause]
+        pace = REPEAT_SHARE * self.controller.pace / 8
+        self._repeat_room = min(self._repeat_room + (now - self._repeat_at) * pace, REPEAT_SECONDS * pace)
+        self._repeat_at = now
+        again = []
+        for sequence, at in known.items():
+            if now - at <= pause:
+                continue
+            if self._repeat_room <= 0:
+                self._stream.defer(sequence)
+                continue
+            again.append(self._stream.again(sequence, now))
+            self._repeat_room -= len(again[-1])
+            self._repeated_octets += len(again[-1])
         try:
             await send_burst(self.transport, again)
         except ConnectionError:
             logger.debug("lost packets could not be sent again: the transport is gone")
 
+    def _note_keyframe(self, payloads: list[bytes]) -> None:
+        self._keyframe_at = time.monotonic()
+        self._keyframe_octets = sum(map(len, payloads))
+
     def _request_keyframe(self) -> None:
         now = time.monotonic()
-        pause = max(KEYFRAME_PAUSE_SECONDS, min(2 * (self._reports.round_trip or 0.0), MAX_KEYFRAME_PAUSE_SECONDS))
+        pause = 2 * (self._reports.round_trip or 0.0)
+        if self.controller.is_narrow:
+            pause += 2 * self._keyframe_octets * 8 / self.controller.target  # until it has arrived, and was mended
+        pause = min(max(pause, KEYFRAME_PAUSE_SECONDS), MAX_KEYFRAME_PAUSE_SECONDS)
         if now - self._keyframe_at > pause:
-            self._keyframe_at = now
             self._keyframe_wanted = True
 
     def _on_remb(self, packet: RtcpPsfbPacket) -> None:

@@ -22,27 +22,29 @@ class SenderReports:
 
     def __init__(self, kind: str, stream: OutboundStream, controller: BitrateController) -> None:
         self.kind = kind
+        self.clock_rate = 48_000 if kind == "audio" else 90_000
         self.round_trip: float | None = None
         """Seconds, smoothed."""
         self._stream = stream
         self._controller = controller
         self._sent_at: dict[int, float] = {}
-        self._last_ntp = 0
+        self._media_at = 0.0
         self._octets_at_last = (0, 0.0)
         self._stats = RTCStatsReport()
 
     def note_media(self) -> None:
         """The stream's `timestamp` is of now."""
-        self._last_ntp = clock.current_ntp_time()
+        self._media_at = time.monotonic()
 
     def make(self, cname: str) -> bytes:
         """A sender report and source description."""
         stream = self._stream
-        middle = self._last_ntp >> 16 & 0xFFFFFFFF
-        self._sent_at = {middle: time.monotonic(), **dict(list(self._sent_at.items())[: REMEMBERED_REPORTS - 1])}
+        now, ntp = time.monotonic(), clock.current_ntp_time()
+        self._sent_at = {**dict(list(self._sent_at.items())[1 - REMEMBERED_REPORTS :]), ntp >> 16 & 0xFFFFFFFF: now}
+        since = int((now - self._media_at) * self.clock_rate)
         info = RtcpSenderInfo(
-            ntp_timestamp=self._last_ntp,
-            rtp_timestamp=stream.timestamp,
+            ntp_timestamp=ntp,
+            rtp_timestamp=(stream.timestamp + since) & 0xFFFFFFFF,  # of the same moment (RFC 3550 §6.4.1)
             packet_count=stream.packets & 0xFFFFFFFF,
             octet_count=stream.octets & 0xFFFFFFFF,
         )
@@ -82,7 +84,7 @@ class SenderReports:
         return sample
 
     def _delivered(self, report: RtcpReceiverInfo, now: float) -> float | None:
-        """The rate at which payload arrived since the report before, in bit/s."""
+        """The rate at which packets arrived since the report before, in bit/s."""
         until = self._stream.octets_until(report.highest_sequence)
         before, at = self._octets_at_last
         if until is None:

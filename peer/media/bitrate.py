@@ -22,17 +22,25 @@ BURST_SECONDS = 0.5
 BURST_PACKETS = 12
 PACKET_BITS = 9600
 INCREASE_PER_SECOND = 1.25
-INCREASE_NEAR_CAPACITY = 1.04
+INCREASE_NEAR_CAPACITY = 1.06
 SHARE_OF_CAPACITY = 0.85
 """What to send of what a congested link carried: less than all, so that its queue drains."""
 QUEUEING_SECONDS = 0.1
-"""A round trip so much over the shortest seen means that a queue has built up on the way."""
+LONG_QUEUEING_SECONDS = 0.3
+"""Two round trips in a row so much over the shortest seen, or one of the longer time, mean that a queue has built up
+on the way. A single one can come from a busy machine, but is enough on a link that is known to be narrow."""
 SETTLING_SECONDS = 6.0
 """How long a REMB below what is sent is taken for a browser's slow start, while nothing else speaks for congestion."""
 NARROW_SECONDS = 20.0
 """How long after congestion a link is taken for one that is narrow."""
 FAST_PACE = 40_000_000
-PACE_FACTOR = 2.5
+PACE_FACTOR = 1.3
+"""On a narrow link a picture that leaves faster than the link carries it only fills queues."""
+USED_SHARE = 0.7
+"""Who sends less than this share of the target does not fill the link."""
+CUT_SECONDS = 0.8
+"""What is lost or late so soon after a cut is mostly from before it."""
+LARGEST_CUT = 0.5
 
 
 def suitable_bitrate(width: int, height: int, fps: float) -> int:
@@ -60,6 +68,8 @@ class BitrateController:
     _remb: int | None = None
     _remb_trusted: bool = False
     _shortest_round_trip: float | None = None
+    _over: bool = False
+    """Whether the round trip before was a long one."""
     _congested_at: float | None = None
     _capacity: int | None = None
     _cut_at: float = float("-inf")
@@ -99,11 +109,15 @@ class BitrateController:
         self._started = True
         queueing = self._is_queueing(round_trip)
         if fraction_lost > LOSS_TO_SLOW_DOWN or queueing:
-            self._slow_down(1 - 0.5 * fraction_lost if not queueing else min(0.8, 1 - 0.5 * fraction_lost), now)
-            if delivered and delivered < self.target:
+            before = self.target
+            if now - self._cut_at > CUT_SECONDS:
+                self._slow_down(1 - 0.5 * fraction_lost if not queueing else min(0.85, 1 - 0.5 * fraction_lost), now)
+            filled = fraction_lost > LOSS_TO_SLOW_DOWN or (delivered or 0) > USED_SHARE * before
+            if delivered and filled and delivered < before:
                 # What was lost or waits has filled the link: this is all that it carries.
                 self._capacity = int(delivered)
-                self.target = max(MIN_BITRATE, min(self.target, int(SHARE_OF_CAPACITY * delivered)))
+                share = max(SHARE_OF_CAPACITY * delivered, LARGEST_CUT * before)
+                self.target = max(MIN_BITRATE, min(self.target, int(share)))
         elif fraction_lost < LOSS_TO_SPEED_UP:
             self._increase(now)
         else:
@@ -118,14 +132,14 @@ class BitrateController:
             self._losses.popleft()
         total = sum(lost for _, lost, _ in self._losses)
         share = total / max(sum(sent for _, _, sent in self._losses), total, 1)
-        if total >= BURST_PACKETS and share > BURST_LOSS and now - self._cut_at > BURST_SECONDS:
+        if total >= BURST_PACKETS and share > BURST_LOSS and now - self._cut_at > CUT_SECONDS:
             self._started = True
-            self._slow_down(max(0.5, 1 - share), now)
+            self._slow_down(max(LARGEST_CUT, 1 - share), now)
 
     @property
     def pace(self) -> int:
         """How fast the packets of one picture may follow each other."""
-        return FAST_PACE if not self.is_narrow else int(max(PACE_FACTOR * self.target, 1_000_000))
+        return FAST_PACE if not self.is_narrow else int(max(PACE_FACTOR * self.target, 300_000))
 
     def check(self, now: float) -> None:
         """Let what lies back too far be forgotten."""
@@ -141,6 +155,8 @@ class BitrateController:
     def _increase(self, now: float) -> None:
         elapsed = min(now - (now if self._increased_at is None else self._increased_at), 2.0)
         self._increased_at = now
+        if self._capacity is not None and self.target > 1.2 * self._capacity:
+            self._capacity = None  # It carries more than it did.
         near = self._capacity is not None and self.target > 0.7 * self._capacity
         growth = INCREASE_NEAR_CAPACITY if near else INCREASE_PER_SECOND
         ceiling = self.maximum if not self._remb_trusted or self._remb is None else min(self.maximum, self._remb)
@@ -151,7 +167,10 @@ class BitrateController:
             return False
         if self._shortest_round_trip is None or round_trip < self._shortest_round_trip:
             self._shortest_round_trip = round_trip
-        return round_trip > self._shortest_round_trip + QUEUEING_SECONDS
+        was_over, self._over = self._over, round_trip > self._shortest_round_trip + QUEUEING_SECONDS
+        return self._over and (
+            was_over or self.is_narrow or round_trip > self._shortest_round_trip + LONG_QUEUEING_SECONDS
+        )
 
     def _congested_within(self, seconds: float, now: float) -> bool:
         return self._congested_at is not None and now - self._congested_at < seconds

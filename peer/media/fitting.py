@@ -30,7 +30,7 @@ class Fitter:
 
     fps: float = 30.0
     """What comes in, by the last few; one that is late, or was coded long before it was sent, changes nothing."""
-    _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=9))
+    _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=31))
     _step: int = 0
     _changed_at: float = float("-inf")
     _grew_at: float = float("-inf")
@@ -47,7 +47,7 @@ class Fitter:
         """A picture of this presentation time came."""
         if self._last_time is not None and 0 < time - self._last_time < 1:
             self._intervals.append(time - self._last_time)
-            if len(self._intervals) > 3:
+            if len(self._intervals) > 8:
                 self.fps = min(1 / statistics.median(self._intervals), 240.0)
         self._last_time = time
 

@@ -11,7 +11,7 @@ from peer.media.packets import vp8_payloads
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext
 
-LEAST_SHARE, LARGEST_SHARE = 0.25, 2.0
+LEAST_SHARE, LARGEST_SHARE = 0.25, 4.0
 """Of the rate that it was opened for: beyond these it is made anew, with a keyframe."""
 BUFFER_SECONDS = 0.75
 """What the rate may be overdrawn by: with half a second the first pictures are 2 dB worse than with a whole one, with
@@ -48,9 +48,13 @@ class Vp8Encoder:
         ):
             self._rate = self.bitrate
             context = self._context = _open(frame.width, frame.height, self._rate)
+            keyframe = True
         mark(frame, keyframe=keyframe)
         own = frame.pts, frame.time_base, frame.duration
-        lasts = max(1, round(self._elapsed(frame) * self.bitrate / self._rate))
+        elapsed = self._elapsed(frame)
+        if keyframe:  # The most that one may take counts in pictures: after a pause it would be that of many.
+            elapsed = min(elapsed, FRAME_TICKS)
+        lasts = max(1, round(elapsed * self.bitrate / self._rate))
         frame.pts, frame.time_base, frame.duration = round(self._clock), TIME_BASE, lasts
         self._clock += lasts
         try:
@@ -91,9 +95,13 @@ def _open(width: int, height: int, bitrate: int) -> "VideoCodecContext":
         # Against -8: 13 % less time, 0.2 dB worse (1280x720, 2.5 Mbit/s).
         "cpu-used": "-12",
         "lag-in-frames": "0",
+        # The same as the longest: none but those that are asked for.
+        "keyint_min": str(KEYFRAME_EVERY),
         "minrate": str(bitrate),
         "maxrate": str(bitrate),
         "bufsize": str(int(BUFFER_SECONDS * bitrate)),
+        # Nine pictures' worth: more makes a narrow link's keyframes late, less makes the first pictures worse.
+        "max-intra-rate": "900",
         "undershoot-pct": "100",
         "overshoot-pct": "15",
         "noise-sensitivity": "0",
