@@ -13,7 +13,8 @@ from peer.media.coded import CodedFeed
 from peer.media.pump import Pump
 from peer.media.sink import Sink
 from peer.media.source import Notify
-from peer.stats import Meter, MeteredTrack, MeterSink, Snapshot, snapshot
+from peer.media.transforming import Transform, TransformedTrack
+from peer.stats import Meter, MeteredTrack, Snapshot, snapshot
 
 STATISTICS_SECONDS = 1.0
 
@@ -28,11 +29,16 @@ class Call:
         sinks: Sequence[Sink],
         listener: Listener,
         notify: Notify,
+        *,
+        transform: Transform | None = None,
     ) -> None:
+        """`transform` is applied to every picture that comes; then nothing is offered as it was coded."""
         self._sent = Meter()
-        self._received = MeterSink()
+        self._received = Meter()
+        self._remote: list[MediaStreamTrack] = []
+        self._transform = transform
         self.connection = Connection(options, [MeteredTrack(track, self._sent) for track in tracks], listener)
-        self._pump = Pump([*sinks, self._received], notify)
+        self._pump = Pump(sinks, notify)
         self._ready_at = time.monotonic()
         self._up_at: float | None = None
         self._last = Snapshot(0.0)
@@ -54,10 +60,18 @@ class Call:
     def begin(self) -> None:
         """The connection is up: read what comes."""
         self._up_at = time.monotonic()
+        self._remote = [self._received_track(track) for track in self.connection.remote_tracks]
+        can_tap = self.connection.can_tap and self._transform is None
         feed = CodedFeed(self.connection.codecs, self.connection.request_keyframe)
-        self._pump.start(self.connection.remote_tracks, feed if self.connection.can_tap else None)
+        self._pump.start(self._remote, feed if can_tap else None)
         if self._pump.takes_coded:
             self.connection.tap(self._pump.on_coded)
+
+    def _received_track(self, track: MediaStreamTrack) -> MediaStreamTrack:
+        metered = MeteredTrack(track, self._received)
+        if self._transform is not None and track.kind == "video":
+            return TransformedTrack(metered, self._transform)
+        return metered
 
     async def statistics(self) -> Snapshot:
         """The totals so far."""
@@ -71,7 +85,7 @@ class Call:
         return Statistics(
             seconds=round(seconds, 3),
             sent=self._sent.summary(total.bytes_sent, seconds),
-            received=self._received.meter.summary(total.bytes_received, seconds),
+            received=self._received.summary(total.bytes_received, seconds),
             packets_lost=total.packets_lost,
             round_trip=total.round_trip,
         )
@@ -90,10 +104,12 @@ class Call:
             path=self.connection.path,
             codecs=self.connection.codecs,
             sent=self._sent.summary(self._last.bytes_sent, seconds),
-            received=self._received.meter.summary(self._last.bytes_received, seconds),
+            received=self._received.summary(self._last.bytes_received, seconds),
         )
 
     async def close(self) -> None:
         """Stop reading, and close the connection. Idempotent."""
         await self._pump.stop()
+        for track in self._remote:
+            track.stop()
         await self.connection.close()

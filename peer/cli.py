@@ -16,6 +16,7 @@ from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_SIGNALING, LATENCIES, V
 from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
 from peer.events import Ended
+from peer.keyboard import keys_for
 
 _SOURCES = "auto, test, none, a file or URL, or a device"
 
@@ -60,12 +61,14 @@ def parser() -> argparse.ArgumentParser:
     sending.add_argument("--loop", action=_Switch, help="begin a file again when it ends")
     sending.add_argument("--max-bitrate", metavar="RATE", help="the most that pictures may take, such as 2.5M (bit/s)")
     sending.add_argument("--video-codec", metavar="CODEC", help=f"agree only to this one: {' or '.join(VIDEO_CODECS)}")
+    sending.add_argument("--transform", metavar="MODULE:FUNCTION", help="a function on every picture, an array in BGR")
     receiving = it.add_argument_group("what to do with the partner's picture and sound")
     receiving.add_argument("--record", metavar="FILE", help="write both to FILE (.mp4, .mkv or .webm)")
     receiving.add_argument("--overwrite", action=_Switch, help="let --record replace a file that exists")
     receiving.add_argument(
         "--transcode", action=_Switch, help="encode what is recorded anew: one file a call, and one picture size"
     )
+    receiving.add_argument("--transform-received", metavar="MODULE:FUNCTION", help="the same on every picture received")
     receiving.add_argument("--display", action=_Switch, help="show the picture in a window")
     receiving.add_argument(
         "--play", nargs="?", const="default", metavar="SPEAKER", help="play the sound, on this speaker if one is named"
@@ -144,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _print_version()
         console = Console(as_json=bool(given.json))
         _configure_logging(given.verbose)
-        return asyncio.run(_run(options, console))
+        return asyncio.run(_run(options, console, keys=not given.json))
     except PeerError as error:
         console.show(Ended(0, str(error), error.exit_code))
         console.fail(str(error))
@@ -157,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.FAILED
 
 
-async def _run(options: PeerOptions, console: Console) -> int:
+async def _run(options: PeerOptions, console: Console, *, keys: bool) -> int:
     from peer.peer import Peer  # noqa: PLC0415  loads aiortc and av, which takes longer than --help may
 
     # SIGINT cancels this task by itself; SIGTERM ends the peer as tidily.
@@ -166,7 +169,7 @@ async def _run(options: PeerOptions, console: Console) -> int:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel if task else lambda: None)
     peer = Peer(options, on_event=console.show)
     try:
-        async with peer:
+        async with peer, keys_for(peer, console.show) if keys else contextlib.nullcontext():
             await peer.wait()
     except PeerError as error:
         console.show(Ended(peer.calls, str(error), error.exit_code))

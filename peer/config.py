@@ -1,9 +1,10 @@
 """The options of a peer: one home of their defaults and checks, for the command line, the environment and Python."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from peer.candidate_policy import CandidatePolicy
@@ -43,6 +44,11 @@ class PeerOptions:
     """What to trade for a low delay: "low", "balanced" or "smooth"."""
     """The most that pictures may take, in bit/s, or as "2.5M"; None for what suits their size."""
 
+    transform: str | Callable[[Any], Any] | None = None
+    """A function on every picture that is sent, or its MODULE:FUNCTION. It takes and returns an array in BGR."""
+    transform_received: str | Callable[[Any], Any] | None = None
+    """The same on every picture that comes."""
+
     record: Path | str | None = None
     overwrite: bool = False
     transcode: bool = False
@@ -69,6 +75,8 @@ class PeerOptions:
         _one_of("--candidates", self.candidates, [policy.value for policy in CandidatePolicy])
         if self.video_codec is not None:
             _one_of("--video-codec", self.video_codec, VIDEO_CODECS)
+        _check_function("--transform", self.transform)
+        _check_function("--transform-received", self.transform_received)
         if self.signaling is not None:
             _check_url(self.signaling)
         _one_of("--latency", self.latency, LATENCIES)
@@ -130,6 +138,15 @@ def parse_bitrate(text: str | float) -> int:
 def _one_of(option: str, value: str, values: list[str] | tuple[str, ...]) -> None:
     if value not in values:
         raise UsageError(f"{option} {printable(str(value), 40)}: must be one of {', '.join(values)}")
+
+
+def _check_function(option: str, value: object) -> None:
+    if isinstance(value, str):
+        module, _, function = value.rpartition(":")
+        if not module or not function:
+            raise UsageError(f"{option} {printable(value, 80)}: write MODULE:FUNCTION or FILE.py:FUNCTION")
+    elif value is not None and not callable(value):
+        raise UsageError(f"{option} {printable(repr(value), 80)}: must be a function")
 
 
 def _check_url(url: str) -> None:

@@ -8,6 +8,8 @@ from peer import events
 from peer.events import PeerEvent
 from signaling.messages import printable
 
+NAMES = {"video": "picture", "audio": "sound"}
+
 
 class Console:
     """Writes events: to people as plain lines, to programs as JSON."""
@@ -32,6 +34,8 @@ def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
     match event:
         case events.SourceOpened(label, kinds):
             return f"sending {' and '.join(sorted(kinds, reverse=True))}: {printable(label)}"
+        case events.Muted(kinds):
+            return f"muted: {' and '.join(NAMES[kind] for kind in reversed(kinds))}" if kinds else "nothing is muted"
         case events.RelayStarted(url):
             return f"no relay was running, so this process runs one at {url}"
         case events.Joined(room, role, page):

@@ -25,6 +25,14 @@ class SourceOpened(PeerEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Muted(PeerEvent):
+    """A kind was muted or unmuted: black or silence is sent for these `kinds` now."""
+
+    name: ClassVar[str] = "muted"
+    kinds: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class RelayStarted(PeerEvent):
     """No relay was there, so this process runs one."""
 

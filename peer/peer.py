@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ from peer import events, jsep
 from peer.call import Call
 from peer.candidate_policy import CandidatePolicy
 from peer.config import DEFAULT_SIGNALING, PeerOptions, parse_bitrate
-from peer.connection import ConnectionOptions, Listener
+from peer.connection import KINDS, ConnectionOptions, Listener
 from peer.driver import Driver
 from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError, UsageError
 from peer.events import CallEnded, PeerEvent
@@ -23,8 +23,10 @@ from peer.local_relay import LocalRelay
 from peer.media.frames import FrameSink, FrameStream
 from peer.media.latency import Latency
 from peer.media.opening import open_sources
+from peer.media.outgoing import Outgoing
 from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import SourceRequest
+from peer.media.transforming import Transform, make_transform
 from peer.network import watch_addresses
 from peer.sdp import parse_candidate, parse_description
 from peer.stats import Snapshot
@@ -72,8 +74,10 @@ class Peer:
         """How many calls came up."""
         self._frames = FrameSink()
         self._sinks: list[Sink] = [self._frames, *sinks]
-        self._sources: list[Source] = list(sources)
+        self._own_sources = list(sources)
         self._own_kinds = _kinds_of(sources, self.options)
+        self._outgoing = Outgoing()
+        self._transform_received: Transform | None = None
         self._driver = Driver(self, self.options.connect_timeout)
         self._signaling: SignalingClient | None = None
         self._page: str | None = None
@@ -101,8 +105,65 @@ class Peer:
         call = self._driver.call
         return await call.statistics() if call is not None and call.was_up else None
 
+    @property
+    def muted(self) -> frozenset[str]:
+        """The kinds, "video" and "audio", that are muted."""
+        return self._outgoing.muted
+
+    def mute(self, *kinds: str, muted: bool = True) -> None:
+        """Send black in place of the picture, silence in place of the sound, or both; `muted=False` ends that.
+
+        It holds for all calls to come. Without a kind, it is for both.
+        """
+        for kind in kinds or KINDS:
+            if kind not in KINDS:
+                raise ValueError(f"{kind!r} can't be muted, only {' and '.join(KINDS)}")
+            self._outgoing.mute(kind, muted=muted)
+        self.tell(events.Muted(sorted(self.muted)))
+
+    def unmute(self, *kinds: str) -> None:
+        """The opposite of `mute`."""
+        self.mute(*kinds, muted=False)
+
+    def sending(self, kind: str) -> str | None:
+        """The label of the source of this kind; None when nothing is sent."""
+        return self._outgoing.label(kind)
+
+    async def switch(self, *, video: "str | Source | None" = None, audio: "str | Source | None" = None) -> None:
+        """Send another picture or sound from now on, in the middle of a call, without negotiating anew.
+
+        Values are those of the options, or a program's own source. Raises MediaError when one can't be opened: then
+        all stays as it was. A file in both is opened once, and in sync; in one of them, it gives that kind alone.
+        """
+        if self._ended is None:
+            raise RuntimeError("the peer was not entered: use `async with Peer(...) as peer`")
+        wanted = {kind: value for kind, value in (("video", video), ("audio", audio)) if value is not None}
+        named = {kind: value for kind, value in wanted.items() if isinstance(value, str)}
+        own = [value for value in wanted.values() if not isinstance(value, str)]
+        for kind, value in wanted.items():
+            if not isinstance(value, str) and kind not in value.kinds:
+                raise ValueError(f"{value.label} gives no {kind}")
+        opened = [*own, *await open_sources(self._request(named), self._notify)]
+        missing = await self._outgoing.switch(opened, frozenset(wanted))
+        for source in opened:
+            self.tell(events.SourceOpened(source.label, sorted(source.kinds)))
+        for kind in missing:
+            self._notify(f"this call was made without {kind}: it is sent from the next call on")
+
+    async def tell_statistics(self) -> bool:
+        """Tell the running call's figures as an event; False without one."""
+        call = self._driver.call
+        if call is None or not call.was_up:
+            return False
+        self.tell(await call.figures())
+        return True
+
+    def end(self) -> None:
+        """End the peer: `wait` returns."""
+        self._end()
+
     async def wait(self) -> None:
-        """Return when the peer has ended by `once` or `duration`. Raises `PeerError` when it failed."""
+        """Return when the peer has ended by `once`, `duration` or `end`. Raises `PeerError` when it failed."""
         if self._ended is None:
             raise RuntimeError("the peer was not entered: use `async with Peer(...) as peer`")
         await asyncio.shield(self._ended)
@@ -131,21 +192,30 @@ class Peer:
 
     async def _open_media(self) -> None:
         options = self.options
-        size = options.size if isinstance(options.size, tuple) else None
-        video, audio = ("none" if kind in self._own_kinds else getattr(options, kind) for kind in ("video", "audio"))
-        request = SourceRequest(video, audio, size, options.fps, options.loop)
+        transform = make_transform(options.transform, "--transform", self._notify)
+        received = make_transform(options.transform_received, "--transform-received", self._notify)
+        for each in (transform, received):
+            if each is not None:
+                self._stack.push_async_callback(each.close)
+        self._outgoing.transform, self._transform_received = transform, received
         wanted = SinkRequest(**{each.name: getattr(options, each.name) for each in fields(SinkRequest)})
         self._sinks += await open_sinks(wanted, self._notify)
         for sink in self._sinks:
             self._stack.push_async_callback(sink.close)
-        for source in self._sources:
-            self._stack.push_async_callback(source.close)
-        opened = await open_sources(request, self._notify)
-        for source in opened:
-            self._stack.push_async_callback(source.close)
-        self._sources += opened
-        for source in self._sources:
+        self._stack.push_async_callback(self._outgoing.close)
+        await self._outgoing.switch(self._own_sources, frozenset(self._own_kinds))
+        others = {kind: getattr(options, kind) for kind in KINDS if kind not in self._own_kinds}
+        opened = await open_sources(self._request(others), self._notify)
+        await self._outgoing.switch(opened, frozenset(others))
+        for source in [*self._own_sources, *opened]:
             self.tell(events.SourceOpened(source.label, sorted(source.kinds)))
+
+    def _request(self, wanted: Mapping[str, str]) -> SourceRequest:
+        """What to open for these kinds, and nothing for others."""
+        options = self.options
+        size = options.size if isinstance(options.size, tuple) else None
+        video, audio = (wanted.get(kind, "none") for kind in ("video", "audio"))
+        return SourceRequest(video, audio, size, options.fps, options.loop)
 
     async def _join(self) -> None:
         url = self.options.signaling or DEFAULT_SIGNALING
@@ -187,9 +257,7 @@ class Peer:
     async def _tell_statistics(self) -> None:
         while self.options.stats is not None:
             await asyncio.sleep(self.options.stats)
-            call = self._driver.call
-            if call is not None and call.was_up:
-                self.tell(await call.figures())
+            await self.tell_statistics()
 
     def _on_addresses(self, addresses: frozenset[str]) -> None:
         call = self._driver.call
@@ -298,8 +366,8 @@ class Peer:
             latency=Latency(options.latency),
             max_bitrate=None if options.max_bitrate is None else parse_bitrate(options.max_bitrate),
         )
-        tracks = [track for source in self._sources for track in source.open_tracks()]
-        return Call(connection, tracks, self._sinks, listener, self._notify)
+        tracks = self._outgoing.open_tracks()
+        return Call(connection, tracks, self._sinks, listener, self._notify, transform=self._transform_received)
 
     async def send(self, message: messages.ClientMessage) -> None:
         """Hand a message to the relay; without one it is dropped, and the negotiation sees to it when it is back."""

@@ -2,14 +2,11 @@
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiortc import MediaStreamTrack, RTCStatsReport
 
 from peer.events import StreamSummary
-
-if TYPE_CHECKING:
-    import av
 
 
 @dataclass(slots=True)
@@ -36,7 +33,7 @@ class Meter:
 
 
 class MeteredTrack(MediaStreamTrack):
-    """A track that counts what a sender takes from it."""
+    """A track that counts what is taken from it."""
 
     def __init__(self, track: MediaStreamTrack, meter: Meter) -> None:
         super().__init__()
@@ -54,30 +51,6 @@ class MeteredTrack(MediaStreamTrack):
         """Stop the track below, too."""
         super().stop()
         self._track.stop()
-
-
-class MeterSink:
-    """Counts what arrives, as a sink among the others."""
-
-    def __init__(self) -> None:
-        self.meter = Meter()
-
-    def begin_call(self, kinds: frozenset[str]) -> None:
-        """Counting starts with the first frame."""
-
-    def on_video(self, frame: "av.VideoFrame") -> None:
-        """Count a picture."""
-        self.meter.count("video", frame)
-
-    def on_audio(self, frame: "av.AudioFrame") -> None:
-        """Count a piece of sound."""
-        self.meter.count("audio", frame)
-
-    def end_call(self) -> None:
-        """Keep the counts."""
-
-    async def close(self) -> None:
-        """Nothing to release."""
 
 
 @dataclass(frozen=True, slots=True)

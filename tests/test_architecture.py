@@ -44,7 +44,7 @@ IO_MODULES = {"asyncio", "socket", "ssl", "threading", "websockets", "aiortc", "
 LAYERS = [
     {"peer.cli", "peer.__main__"},
     {"peer.commands"},
-    {"peer.peer", "peer.console"},
+    {"peer.peer", "peer.console", "peer.keyboard"},
     {"peer.driver", "peer.local_relay"},
     {"peer.call"},
     {"peer.connection", "peer.network"},

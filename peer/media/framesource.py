@@ -39,7 +39,7 @@ class FrameSource:
         An array may be used again afterwards: it is copied. Odd sides are scaled to even ones. May be called from any
         thread. Raises ValueError for anything else, with what it should have been.
         """
-        frame = bgr_frame(picture) if isinstance(picture, np.ndarray) else picture
+        frame = picture if isinstance(picture, av.VideoFrame) else bgr_frame(picture)
         converted = to_yuv420p(frame)
         if converted is frame:
             converted = _copied(frame)  # it gets a time of its own, and must not change under the encoder
@@ -95,8 +95,10 @@ class _FedTrack(MediaStreamTrack):
         self.frames.close()
 
 
-def bgr_frame(picture: "npt.NDArray[np.uint8]") -> av.VideoFrame:
-    """A frame of an array in BGR. Raises ValueError, in words that can follow "it gave" or "got"."""
+def bgr_frame(picture: object) -> av.VideoFrame:
+    """A frame of an array in BGR. Raises ValueError, in words that can follow "it returned"."""
+    if not isinstance(picture, np.ndarray):
+        raise ValueError(f"{type(picture).__name__} in place of an array of height x width x 3, uint8")  # noqa: TRY004
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         shape = " x ".join(map(str, picture.shape)) or "no dimension"
         raise ValueError(f"an array of {shape}, {picture.dtype}, in place of height x width x 3, uint8")

@@ -125,6 +125,8 @@ VALUES = {
     "fps": ("15", 15.0),
     "loop": (True, True),
     "video_codec": ("vp8", "vp8"),
+    "transform": ("edges:edges", "edges:edges"),
+    "transform_received": ("edges.py:edges", "edges.py:edges"),
     "max_bitrate": ("2.5M", 2_500_000),
     "latency": ("low", "low"),
     "record": ("out.mp4", "out.mp4"),
