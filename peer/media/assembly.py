@@ -13,6 +13,8 @@ NACK_LEAST_SECONDS = 0.02
 GIVE_UP_LEAST_SECONDS = 0.25
 GIVE_UP_ROUND_TRIPS = 4.0
 KEYFRAME_AGAIN_SECONDS = 0.4
+LEAST_ROUND_TRIP = 0.002
+MOST_ROUND_TRIP = 1.0
 MAX_PACKETS = 2048
 MAX_MISSING = 256
 
@@ -85,11 +87,17 @@ class VideoAssembler:
         if len(self._packets) >= MAX_PACKETS:
             self._await_keyframe()
         self._packets[number] = packet
-        self._missing.pop(number, None)
+        missing = self._missing.pop(number, None)
+        if missing is not None and missing.asked_at is not None and missing.tries == 1:
+            self._measure_round_trip(now - missing.asked_at)
         self._note_gap(number, now)
         if self._next is None:
             self._look_for_keyframe()
         return self._take()
+
+    def _measure_round_trip(self, sample: float) -> None:
+        """What was asked for once has come: nobody else tells a receiver how long that takes."""
+        self.round_trip += (min(max(sample, LEAST_ROUND_TRIP), MOST_ROUND_TRIP) - self.round_trip) / 4
 
     def _note_gap(self, number: int, now: float) -> None:
         if self._newest is not None and number > self._newest + 1:
