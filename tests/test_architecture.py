@@ -34,6 +34,7 @@ SANS_IO = {
     "peer.media.latency",
     "peer.media.opus",
     "peer.media.packets",
+    "peer.media.modes",
     "peer.media.reception",
     "peer.media.rtp",
     "peer.media.soundbuffer",

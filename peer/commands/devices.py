@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from peer.errors import ExitCode, UsageError
 from peer.media.listing import Entry, list_devices
+from peer.media.modes import summarized
 from signaling.messages import printable
 
 HEADINGS = {
@@ -46,8 +47,8 @@ def _for_people(entries: Sequence[Entry]) -> list[str]:
         found = [entry for entry in entries if entry.kind == kind]
         for entry in found:
             names = " or ".join([entry.value, *entry.aliases])
-            lines.append(f"    {printable(names, 200)}" + (f"   {printable(entry.description, 200)}"))
-            lines += [f"        {printable(mode, 200)}" for mode in entry.modes]
+            lines.append(f"    {printable(names, 200)}   {printable(entry.description, 200)}".rstrip())
+            lines += [f"        {printable(line, 200)}" for line in summarized(entry.modes)]
         if not found:
             lines.append("    none")
     return lines

@@ -4,6 +4,7 @@ It looks for its configuration in a directory of the machine that it was built o
 it fails at. Both can be helped from outside, by environment variables and by a function of its own.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 import av  # noqa: F401 brings ALSA into the process
 
 PLUGIN_DIRECTORIES = ["usr/lib/*/alsa-lib", "usr/lib64/alsa-lib", "usr/lib/alsa-lib"]  # Debian, Fedora, Arch and others
+
+CAPTURE, NONBLOCK = 1, 1  # of ALSA's pcm.h
 
 ErrorHandler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
 
@@ -35,40 +38,38 @@ def missing_environment(environment: Mapping[str, str], root: Path = Path("/")) 
     return {name: value for name, value in wanted.items() if name not in environment}
 
 
-def sound_cards(listing: Path = Path("/proc/asound/pcm")) -> list[int]:
-    """The numbers of the cards that can record. A line of the kernel's list is "01-00: ALC : ALC : capture 1"."""
-    try:
-        lines = listing.read_text().splitlines()
-    except OSError:  # no sound in this kernel, or none of our business
-        return []
-    return sorted({int(line.partition("-")[0]) for line in lines if "capture" in line})
-
-
-def playing_cards(root: Path = Path("/proc/asound")) -> dict[str, str]:
-    """The devices that can play, by names that last, with the kernel's descriptions."""
-    try:
-        lines = (root / "pcm").read_text().splitlines()
-    except OSError:
-        return {}
-    found = {}
-    for place, *words in (line.split(": ") for line in lines if "playback" in line):
-        card, device = (int(number) for number in place.split("-"))
-        name = (root / f"card{card}" / "id").read_text().strip()
-        found[f"plughw:CARD={name},DEV={device}"] = words[0].strip()
-    return found
-
-
 def _silence() -> None:
-    """Take ALSA's error messages: what people need to know, the exception says."""
-    if (loaded := library()) is not None:
-        loaded.snd_lib_error_set_handler(_ignore)
+    """Take ALSA's error messages: what people need to know, the exception says.
+
+    The way to PulseAudio and PipeWire is a plugin of the system's, and brings the system's own copy of ALSA.
+    """
+    copies = [library()]
+    with contextlib.suppress(OSError):  # there is none
+        copies.append(ctypes.CDLL("libasound.so.2"))
+    for copy in copies:
+        if copy is not None:
+            copy.snd_lib_error_set_handler(_ignore)
 
 
+@functools.cache
 def library() -> ctypes.CDLL | None:
     """The very copy of ALSA that PyAV uses."""
     with Path("/proc/self/maps").open() as maps:
         path = next((line.split(maxsplit=5)[5].strip() for line in maps if "libasound" in line), None)
     return ctypes.CDLL(path) if path else None
+
+
+def trouble(name: str) -> int:
+    """The number of the error with which this microphone can't be opened, which PyAV does not tell; 0 if it can."""
+    prepare()
+    loaded = library()
+    if loaded is None:
+        return 0
+    handle = ctypes.c_void_p()
+    failure = int(loaded.snd_pcm_open(ctypes.byref(handle), name.encode(), CAPTURE, NONBLOCK))
+    if failure == 0:
+        loaded.snd_pcm_close(handle)
+    return -failure
 
 
 def _ignore_message(file: bytes, line: int, function: bytes, error: int, form: bytes) -> None:

@@ -1,4 +1,8 @@
-"""A camera or microphone as a source: captured by a thread while a call needs it, shared by calls that follow."""
+"""A camera or microphone as a source: captured by a thread while a call needs it, shared by calls that follow.
+
+While a device gives nothing, since it was unplugged, is taken by another program or hangs, the call goes on with the
+last picture or with silence, and the device is tried again and again.
+"""
 
 import asyncio
 import logging
@@ -8,26 +12,27 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import av
+import numpy as np
 from aiortc import MediaStreamError, MediaStreamTrack
 
+from peer.media.drift import Drift, Stretcher
 from peer.media.frames import FrameStream
 from peer.media.pictures import fitted, to_yuv420p
-from peer.media.probing import Found, explained
-from peer.media.sound import RATE, Blocks, Resampler, block_frame
+from peer.media.probing import Found, explained, real_error
+from peer.media.sound import BLOCK, RATE, Blocks, Resampler, Samples, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
 from peer.media.source import Notify
+from peer.media.standin import Frame, StandIn
 from peer.media.testsource import VIDEO_TIME_BASE
 from peer.media.threads import call_on_loop
 
 logger = logging.getLogger(__name__)
 
 AUDIO_ROOM = 10  # blocks of 20 ms that wait for a slow call before the oldest are dropped
-AUDIO_TOLERANCE = 0.1  # seconds that a sound card's clock may be off its count of samples
 LINGER = 2.0  # seconds that a device is kept open for the next call, since opening takes a camera time
 RETRY = 1.0  # seconds between attempts to get back a device that was lost
+PIECE = BLOCK // 2  # samples that are worth the work of stretching: some cards give a hundred at a time
 FAREWELL = 2.0  # seconds that a thread which waits for a device is given to end
-
-Frame = av.VideoFrame | av.AudioFrame
 
 
 class DeviceSource:
@@ -44,13 +49,16 @@ class DeviceSource:
         self._capture: _Capture | None = None  # while it runs
         self._loop = asyncio.get_running_loop()
         self._begin = time.monotonic()
+        self._stand_in = StandIn(found.device.kind, found.size, self._begin, self._deliver, self._hangs)
 
     def open_tracks(self) -> list[MediaStreamTrack]:
         """One new track. The device is opened, unless it is open."""
         track = _DeviceTrack(self._found.device.kind, self._stopped)
         self._tracks.add(track)
         if self._capture is None or self._capture.stopping:
-            self._capture = _Capture(self._found, self._deliver, self._tell, self._begin, after=self._capture)
+            deliver = self._stand_in.deliver
+            self._capture = _Capture(self._found, deliver, self._tell, self._begin, after=self._capture)
+        self._stand_in.start()
         return [track]
 
     async def close(self) -> None:
@@ -65,12 +73,17 @@ class DeviceSource:
         for track in self._tracks:
             track.frames.put(frame)
 
+    def _hangs(self) -> None:
+        if self._capture is not None:
+            self._capture.hangs()
+
     def _tell(self, line: str) -> None:
         call_on_loop(self._loop, self._notify, line)
 
     def _stopped(self, track: "_DeviceTrack") -> None:
         self._tracks.discard(track)
         if not self._tracks:
+            self._stand_in.stop()
             self._loop.call_later(self._linger, self._release_if_unused)
 
     def _release_if_unused(self) -> None:
@@ -122,6 +135,7 @@ class _Capture:
         self._begin = begin
         self._after = after
         self._stop = threading.Event()
+        self._lost = False  # and it was told
         self._loop = asyncio.get_running_loop()
         self._box: deque[Frame] = deque(maxlen=1 if found.device.kind == "video" else AUDIO_ROOM)
         self._box_lock = threading.Lock()
@@ -145,29 +159,38 @@ class _Capture:
         if self._after is not None:
             self._after.join(FAREWELL)
             self._after = None
-        lost = False
         while not self.stopping:
             try:
                 for frame in self._frames():
-                    if lost:
-                        self._tell(f"{self._found.device.label} is back")
-                        lost = False
                     self._hand_over(frame)
                 problem = "gives nothing more"
             except (OSError, av.FFmpegError) as error:
-                problem = explained(error, self._found.device.kind)
-            if not lost and not self.stopping:
-                self._tell(f"{self._found.device.label} {problem}. The call goes on without it until it is back")
-                lost = True
+                problem = explained(real_error(error, self._found.opening), self._found.device.kind)
+            if not self.stopping:
+                self._lose(problem)
             self._stop.wait(RETRY)
 
+    def hangs(self) -> None:
+        """The device gives nothing, and the thread waits for it."""
+        if not self.stopping:
+            self._lose("gives nothing")
+
+    def _lose(self, problem: str) -> None:
+        if not self._lost:
+            self._lost = True
+            self._tell(f"{self._found.device.label} {problem}. The call goes on without it until it is back")
+
     def _frames(self) -> Iterator[Frame]:
-        opening = self._found.opening
-        with av.open(opening.file, format=opening.format, options=opening.options) as file:
+        opening, moved = self._found.opening, self._found.device.moved
+        path = (moved() if self._lost and moved else None) or opening.file
+        with av.open(path, format=opening.format, options=opening.options) as file:
             sounds = _Sounds(self._begin)
             for frame in file.decode(file.streams[0]):
                 if self.stopping:
                     return
+                if self._lost:
+                    self._lost = False
+                    self._tell(f"{self._found.device.label} is back")
                 if isinstance(frame, av.VideoFrame):
                     yield self._picture(frame)
                 elif isinstance(frame, av.AudioFrame):
@@ -197,22 +220,28 @@ class _Capture:
 
 
 class _Sounds:
-    """Cuts what a sound card gives into blocks. Its own clock tells when samples are missing."""
+    """Cuts what a sound card gives into blocks, in step with this machine's clock."""
 
     def __init__(self, begin: float) -> None:
         self._begin = begin
         self._resampler = Resampler()
-        self._blocks = Blocks(AUDIO_TOLERANCE)
-        self._start: float | None = None  # what the card's clock shows at `begin`; set with the first frame
-        self._next = 0.0
+        self._stretcher = Stretcher()
+        self._drift = Drift()
+        self._blocks = Blocks()
+        self._waiting: Samples = np.empty((0, 2), np.int16)  # for PIECE of them
+        self._next: float | None = None  # when the next samples begin, in seconds since `begin`
 
     def convert(self, frame: av.AudioFrame) -> Iterator[av.AudioFrame]:
-        length = frame.samples / frame.sample_rate
-        card_time = self._next if frame.time is None else frame.time
-        self._next = card_time + length
-        if self._start is None:
-            self._start = card_time - (time.monotonic() - length - self._begin)
-        for block in self._blocks.add(card_time - self._start, self._resampler.samples(frame)):
+        self._waiting = np.concatenate([self._waiting, self._resampler.samples(frame)])
+        if len(self._waiting) < PIECE:
+            return
+        samples = self._stretcher.stretch(self._waiting, self._drift.speed)
+        self._waiting = self._waiting[:0]
+        arrival, length = time.monotonic() - self._begin, len(samples) / RATE
+        moment = arrival - length if self._next is None else self._next
+        moment += self._drift.note(arrival, len(samples))
+        self._next = moment + length
+        for block in self._blocks.add(moment, samples):
             sound = block_frame(block.samples)
             sound.pts, sound.time_base = round(block.time * RATE), AUDIO_TIME_BASE
             yield sound

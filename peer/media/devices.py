@@ -1,17 +1,21 @@
 """Cameras and microphones: what has to be passed to PyAV to open one, on each platform.
 
-Nothing is opened here. Each function takes the platform (a value of `sys.platform`), so that what is passed on one
+No device is taken here. Each function takes the platform (a value of `sys.platform`), so that what is passed on one
 can be tested on another.
 """
 
-import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av.device
 
-from peer.media import alsa
+from peer.media import alsa, cards
+from peer.media.modes import Mode, best_mode
+
+if TYPE_CHECKING:
+    from peer.media.v4l2 import Node
 
 NOUNS = {"video": "camera", "audio": "microphone"}
 SIZE, FPS = (1280, 720), 30.0
@@ -35,6 +39,8 @@ class Device:
     name: str
     openings: list[Opening]
     limit: tuple[int, int] | None = None  # width, height that larger pictures are made smaller to; None leaves them
+    moved: Callable[[], str | None] | None = field(default=None, compare=False)
+    """The file to open now, after the device was lost: it may have come back under another number."""
 
     @property
     def label(self) -> str:
@@ -46,18 +52,61 @@ def cameras(
     name: str = "", size: tuple[int, int] | None = None, fps: float | None = None, platform: str = sys.platform
 ) -> list[Device]:
     """The cameras to try, in order: those with this name or number, or all. None need exist."""
+    if platform == "linux":
+        return _v4l2_cameras(name, size, fps)
     size, fps = size or SIZE, fps or FPS
     asked = {"video_size": f"{size[0]}x{size[1]}", "framerate": f"{fps:g}"}
     if platform == "darwin":
-        format_, names, prefix = "avfoundation", [name or "default"], ""
-        ways: list[dict[str, str]] = [{**asked, "pixel_format": "nv12"}, {"framerate": f"{fps:g}"}, {}]
-    elif platform == "win32":
-        format_, names, prefix = "dshow", _listed(name, "dshow", "video"), "video="
-        ways = _compressed_first(size, {"vcodec": "mjpeg", **asked}, asked)
+        ways = [{**asked, "pixel_format": "nv12"}, {"framerate": f"{fps:g}"}, {}]
+        return [Device("video", name or "default", [Opening(name or "default", "avfoundation", way) for way in ways])]
+    ways = _compressed_first(size, {"vcodec": "mjpeg", **asked}, asked)
+    found = _listed(name, "dshow", "video")
+    return [Device("video", each, [Opening(f"video={each}", "dshow", way) for way in ways]) for each in found]
+
+
+def _v4l2_cameras(name: str, size: tuple[int, int] | None, fps: float | None) -> list[Device]:
+    from peer.media import v4l2  # noqa: PLC0415 it exists on Linux only
+
+    if name.isdecimal():
+        name = f"/dev/video{name}"
+    if name.startswith("/"):
+        try:
+            found = [v4l2.describe(name) or v4l2.Node(name, "", "")]
+        except OSError:
+            found = [v4l2.Node(name, "", "")]  # opening it will tell what is wrong
     else:
-        format_, names, prefix = "v4l2", _video_nodes(name), ""
-        ways = _compressed_first(size, {"input_format": "mjpeg", **asked}, asked)
-    return [Device("video", each, [Opening(prefix + each, format_, way) for way in ways]) for each in names]
+        found = v4l2.named(name) if name else v4l2.nodes()
+    return [_v4l2_camera(node, size, fps) for node in found]
+
+
+def _v4l2_camera(node: "Node", size: tuple[int, int] | None, fps: float | None) -> Device:
+    from peer.media import v4l2  # noqa: PLC0415 it exists on Linux only
+
+    try:
+        modes = v4l2.modes(node.path)
+    except OSError:
+        modes = []
+
+    def moved() -> str | None:
+        here = v4l2.again(node)
+        return here.path if here else None
+
+    openings = [Opening(node.path, "v4l2", way) for way in v4l2_ways(modes, size, fps)]
+    return Device("video", node.path, openings, moved=moved if node.card else None)
+
+
+def v4l2_ways(modes: list[Mode], size: tuple[int, int] | None, fps: float | None) -> list[dict[str, str]]:
+    """Options to open a camera with, best first: the best of what it says it can do, then what most can."""
+    ways = []
+    wanted, rate = size or SIZE, fps or FPS
+    mode = best_mode(modes, wanted, rate, exactly=size is not None)
+    if mode is not None:
+        best = {"input_format": mode.format, "video_size": f"{mode.size[0]}x{mode.size[1]}"}
+        if chosen := mode.rate(rate):
+            best["framerate"] = f"{chosen:g}"
+        ways.append(best)
+    asked = {"video_size": f"{wanted[0]}x{wanted[1]}", "framerate": f"{rate:g}"}
+    return [*ways, *_compressed_first(wanted, {"input_format": "mjpeg", **asked}, asked)]
 
 
 def microphones(name: str = "", platform: str = sys.platform) -> list[Device]:
@@ -71,8 +120,8 @@ def microphones(name: str = "", platform: str = sys.platform) -> list[Device]:
             Device("audio", each, [Opening(f"audio={each}", "dshow", {"audio_buffer_size": "20"})]) for each in names
         ]
     alsa.prepare()
-    # "plug" converts what the card can't do by itself: 48 kHz, two channels
-    names = [name] if name else ["default", *(f"plughw:{card}" for card in alsa.sound_cards())]
+    there = [pcm for pcm in cards.pcms() if pcm.records]
+    names = [cards.find(name, there)] if name else ["default", *(pcm.alsa for pcm in there)]
     options = {"sample_rate": "48000", "channels": "2"}
     return [Device("audio", each, [Opening(each, "alsa", options)]) for each in names]
 
@@ -81,17 +130,6 @@ def _compressed_first(size: tuple[int, int], compressed: dict[str, str], raw: di
     """Ways to open a camera. Without any wishes it may give 5 pictures a second, so that comes last."""
     ways = [compressed, raw] if size[0] * size[1] > RAW_PIXELS else [raw, compressed]
     return [*ways, {"video_size": raw["video_size"]}, {}]
-
-
-def _video_nodes(name: str, root: Path = Path("/dev")) -> list[str]:
-    if name.startswith("/"):
-        return [name]
-    if name.isdecimal():
-        return [str(root / f"video{name}")]
-    if name:
-        return _listed(name, "v4l2", "video")
-    nodes = (path for path in root.glob("video*") if re.fullmatch(r"video\d+", path.name))
-    return [str(path) for path in sorted(nodes, key=lambda path: int(path.name[5:]))]
 
 
 def _listed(name: str, format_: str, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ from peer.errors import MediaError, UsageError
 from peer.media.capture import DeviceSource
 from peer.media.devices import NOUNS, Device, cameras, microphones
 from peer.media.file import open_file
-from peer.media.probing import find
+from peer.media.probing import Found, find
 from peer.media.screen import find_screen
 from peer.media.source import Notify, Source, SourceRequest
 from peer.media.testsource import TestSource
@@ -55,12 +55,25 @@ async def _open(kind: str, wanted: str, request: SourceRequest, notify: Notify) 
     if _is_file(wanted):
         return await open_file(wanted, frozenset({kind}), request, notify)
     try:
-        return DeviceSource(await find(_devices(kind, wanted, request)), notify)
+        found = await find(_devices(kind, wanted, request))
+        _check_size(found, wanted, request, notify)
+        return DeviceSource(found, notify)
     except MediaError as error:
         if wanted != "auto":
             raise MediaError(f"{error}; choose another source, or test") from error
         notify(f"{error}: sending {TEST_SIGNALS[kind]}")
         return TestSource({kind}, request.size, request.fps)
+
+
+def _check_size(found: Found, wanted: str, request: SourceRequest, notify: Notify) -> None:
+    """A camera that was named must give the size that was asked for; one that was not may give another."""
+    if found.size is None or request.size in (None, found.size):
+        return
+    given, asked = ("x".join(map(str, size)) for size in (found.size, request.size) if size)
+    line = f"{found.device.label} gives {given} in place of {asked}"
+    if wanted != "auto":
+        raise MediaError(f"{line} (see peer devices for its sizes)")
+    notify(line)
 
 
 def _devices(kind: str, wanted: str, request: SourceRequest) -> list[Device]:

@@ -2,12 +2,14 @@
 
 import errno
 import logging
+import os
 from dataclasses import dataclass
 from functools import partial
 
 import av
 
 from peer.errors import MediaError
+from peer.media import alsa
 from peer.media.devices import Device, Opening
 from peer.media.threads import in_time
 
@@ -21,6 +23,7 @@ MEANINGS = {
     errno.ENXIO: ABSENT,
     errno.ENODEV: ABSENT,
     errno.EBUSY: "is in use (close the program that uses it)",
+    errno.ECONNREFUSED: "can't be reached (is PulseAudio or PipeWire running?)",
     errno.ENOTTY: STRANGE,
     errno.EISDIR: STRANGE,
 }
@@ -33,6 +36,7 @@ class Found:
     device: Device
     opening: Opening
     gives: str
+    size: tuple[int, int] | None = None  # width, height of a camera's pictures, in pixels
 
     @property
     def label(self) -> str:
@@ -49,12 +53,14 @@ async def find(devices: list[Device], patience: float = PATIENCE) -> Found:
     for device in devices:
         for opening in device.openings:
             try:
-                gives = await in_time(partial(_try, opening), patience)
+                gives, size = await in_time(partial(_try, opening), patience)
             except (OSError, av.FFmpegError) as error:  # TimeoutError is an OSError
                 logger.debug("%s does not open with %s: %s", device.label, opening, error)
-                problem = error
+                problem = real_error(error, opening)
+                if isinstance(error, TimeoutError):
+                    break  # the thread that waits for it has it still
             else:
-                return Found(device, opening, gives)
+                return Found(device, opening, gives, size)
         problems.append(f"{device.label} {explained(problem, device.kind)}")
     raise MediaError(problems[0])
 
@@ -66,20 +72,29 @@ def explained(error: Exception, kind: str) -> str:
     code = getattr(error, "errno", None) or 0
     if code in (errno.EACCES, errno.EPERM):
         return f"may not be opened (add this user to the group {kind})"
-    if code == errno.EIO and kind == "audio":  # all that ALSA says when a name leads to no card
+    if code in (errno.EIO, errno.ENOENT) and kind == "audio":  # what ALSA says when a name leads to no card
         return "can't be opened (is there a sound card?)"
     if code in MEANINGS:
         return MEANINGS[code]
     return f"fails: {(getattr(error, 'strerror', None) or str(error)).lower()}"
 
 
-def _try(opening: Opening) -> str:
+def real_error(error: Exception, opening: Opening) -> Exception:
+    """What PyAV says of ALSA is always the same; ask again."""
+    if opening.format != "alsa" or getattr(error, "errno", None) != errno.EIO:
+        return error
+    number = alsa.trouble(opening.file)
+    return OSError(number, os.strerror(number)) if number else error
+
+
+def _try(opening: Opening) -> tuple[str, tuple[int, int] | None]:
     """Open a device, wait for its first frame, close it, and say what it gives."""
     with av.open(opening.file, format=opening.format, options=opening.options) as file:
         for frame in file.decode(file.streams[0]):
             if not isinstance(frame, av.VideoFrame):
-                return ""
+                return "", None
             stream = file.streams.video[0]
             rate = stream.average_rate or stream.base_rate
-            return f"{frame.width}x{frame.height}" + (f" {float(rate):.4g} fps" if rate else "")
+            gives = f"{frame.width}x{frame.height}" + (f" {float(rate):.4g} fps" if rate else "")
+            return gives, (frame.width, frame.height)
     raise TimeoutError

@@ -125,7 +125,7 @@ def screens(
     if platform == "win32":
         return [Screen("screen")]
     if platform == "darwin":
-        names = [device.name for device in av.device.enumerate_input_devices("avfoundation")]
+        names = [device.description for device in av.device.enumerate_input_devices("avfoundation")]
         numbers = [match[1] for name in names if (match := re.fullmatch(r"Capture screen (\d+)", name))]
         return [Screen("screen" if number == "0" else f"screen:{number}") for number in numbers]
     chosen = environment.get("DISPLAY", "")

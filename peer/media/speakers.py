@@ -9,7 +9,7 @@ import sys
 from typing import Any, Protocol
 
 from peer.errors import MediaError
-from peer.media import alsa
+from peer.media import alsa, cards
 from peer.media.sound import RATE, Samples
 
 LATENCY = 0.06
@@ -35,7 +35,7 @@ class Output(Protocol):
 def speakers(platform: str = sys.platform) -> dict[str, str]:
     """The speakers that can be named, with their descriptions; the one that the system would choose is first."""
     if platform == "linux":
-        return {"default": "the system's choice", **alsa.playing_cards()}
+        return {"default": "the system's choice", **{pcm.alsa: pcm.name for pcm in cards.pcms() if pcm.plays}}
     sounddevice = _sounddevice()
     listed = [device for device in sounddevice.query_devices() if device["max_output_channels"] > 0]
     return {"default": "the system's choice", **{device["name"]: "" for device in listed}}

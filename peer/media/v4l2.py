@@ -15,8 +15,24 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
+from peer.media.modes import Mode
+
 CAPTURE, STREAMING, OWN_CAPABILITIES = 0x1, 0x0400_0000, 0x8000_0000
 DISCRETE = 1  # of the three types of sizes and of rates; the others are ranges
+FORMATS = {  # FFmpeg's names of the kernel's pixel formats
+    "YUYV": "yuyv422",
+    "UYVY": "uyvy422",
+    "YU12": "yuv420p",
+    "422P": "yuv422p",
+    "NV12": "nv12",
+    "RGB3": "rgb24",
+    "BGR3": "bgr24",
+    "BGR4": "bgr0",
+    "GREY": "gray",
+    "MJPG": "mjpeg",
+    "JPEG": "mjpeg",
+    "H264": "h264",
+}
 MOST_ANSWERS = 64  # of a driver to one question: one that never ends its list must not hang us
 
 
@@ -86,18 +102,6 @@ ENUMERATE_INTERVALS = _request(3, 75, _FrameInterval)
 
 
 @dataclass(frozen=True)
-class Mode:
-    """One thing that a camera can do: `fourcc` is the kernel's name of the pixel format, such as YUYV or MJPG.
-
-    `size` is (width, height) in pixels, the largest where the driver takes any; `rates` are frames a second.
-    """
-
-    fourcc: str
-    size: tuple[int, int]
-    rates: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class Node:
     """A device file that gives pictures. `card` is its name for people; `bus` is where it is plugged in."""
 
@@ -108,8 +112,8 @@ class Node:
 
 def nodes(root: Path = Path("/dev")) -> list[Node]:
     """All device files of cameras, in the order of their numbers. Those that may not be opened have no names."""
-    paths = (path for path in root.glob("video*") if re.fullmatch(r"video\d+", path.name))
     found = []
+    paths = (path for path in root.glob("video*") if re.fullmatch(r"video\d+", path.name))
     for path in sorted(paths, key=lambda path: int(path.name[5:])):
         try:
             node = describe(str(path))
@@ -139,13 +143,14 @@ def modes(path: str) -> list[Mode]:
         for description in _answers(ask, ENUMERATE_FORMATS, lambda index: _FormatDescription(index=index, type=1)):
             pixel_format = description.pixelformat
             for size in _sizes(ask, pixel_format):
-                found.append(Mode(fourcc(pixel_format), size, tuple(_rates(ask, pixel_format, size))))  # noqa: PERF401
+                found.append(Mode(name_of(pixel_format), size, tuple(_rates(ask, pixel_format, size))))  # noqa: PERF401
     return found
 
 
-def fourcc(number: int) -> str:
-    """The four letters in the number of a pixel format."""
-    return (number & 0x7FFF_FFFF).to_bytes(4, "little").decode("ascii", "replace").strip()
+def name_of(pixel_format: int) -> str:
+    """FFmpeg's name of a pixel format, else the four letters of its number."""
+    letters = (pixel_format & 0x7FFF_FFFF).to_bytes(4, "little").decode("ascii", "replace").strip()
+    return FORMATS.get(letters, letters)
 
 
 def _sizes(ask: _Ask, pixel_format: int) -> list[tuple[int, int]]:
@@ -204,3 +209,16 @@ def _answers(ask: _Ask, request: int, question: Callable[[int], StructureT]) -> 
 
 def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace").strip()
+
+
+def named(name: str, root: Path = Path("/dev")) -> list[Node]:
+    """The cameras with this name or place, else those that have it as a part of them."""
+    found = nodes(root)
+    exact = [node for node in found if name in (node.card, node.bus)]
+    return exact or [node for node in found if name.casefold() in f"{node.card} {node.bus}".casefold()]
+
+
+def again(node: Node, root: Path = Path("/dev")) -> Node | None:
+    """A camera that was unplugged and is back, perhaps in another place and with another number; None if it is not."""
+    found = [each for each in nodes(root) if each.card == node.card]
+    return next((each for each in found if each.bus == node.bus), found[0] if found else None)

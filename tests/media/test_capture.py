@@ -7,17 +7,20 @@ import threading
 import time
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from aiortc import MediaStreamError
-from mediafiles import make_file, strongest_frequency
+from mediafiles import flash_and_beep, make_file, strongest_frequency
 from noting import Notes
 
 from peer.errors import MediaError
+from peer.media import standin
 from peer.media.capture import DeviceSource
 from peer.media.devices import Device, Opening
 from peer.media.pictures import planes
 from peer.media.probing import Found, find
+from peer.media.standin import StandIn
 from peer.media.testpattern import read_test_picture
 
 CAMERA = Device("video", "lavfi", [Opening("testsrc2=size=322x240:rate=50,format=yuv444p,realtime", "lavfi")])
@@ -123,9 +126,14 @@ async def test_a_device_that_is_lost_is_taken_back_when_it_returns(tmp_path: Pat
     assert read_test_picture(planes(await track.recv())[0])
     path.rename(tmp_path / "away.mkv")
     await notes.wait(1)
+    frames = [await track.recv() for _ in range(16)]
     (tmp_path / "away.mkv").rename(path)
     await notes.wait(2)
     await source.close()
+    times = [frame.time for frame in frames]
+    assert times == sorted(set(times))
+    still = [planes(frame)[0].tobytes() for frame in frames][-3:]
+    assert len(set(still)) == 1, "the last picture goes on"
     assert notes[0].startswith("camera device.mkv ")
     assert notes[0].endswith("The call goes on without it until it is back")
     assert notes[1] == "camera device.mkv is back"
@@ -135,7 +143,7 @@ async def test_the_first_device_that_works_is_found() -> None:
     broken = Device("video", "/dev/video99", [Opening("/dev/video99", "v4l2")])
     stubborn = Device("video", "lavfi", [Opening("nosuchfilter", "lavfi"), *CAMERA.openings])
     found = await find([broken, stubborn])
-    assert found == Found(stubborn, CAMERA.openings[0], "322x240 50 fps")
+    assert found == Found(stubborn, CAMERA.openings[0], "322x240 50 fps", (322, 240))
 
 
 async def test_a_device_that_hangs_is_given_up(tmp_path: Path) -> None:
@@ -161,3 +169,59 @@ async def test_what_is_wrong_with_a_device_is_told(device: Device, problem: str)
     with pytest.raises(MediaError) as caught:
         await find([device])
     assert str(caught.value) == f"{device.label} {problem}"
+
+
+async def test_silence_goes_out_for_a_microphone_that_is_lost(tmp_path: Path, notes: Notes) -> None:
+    path = make_file(tmp_path / "device.mkv", seconds=0.3, sound=flash_and_beep([0.1], 0.3))
+    sound = tmp_path / "sound.mkv"
+    with av.open(str(path)) as film, av.open(str(sound), "w") as only:  # a device gives one stream
+        stream = only.add_stream_from_template(film.streams.audio[0])
+        for packet in film.demux(film.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                only.mux(packet)
+    device = Device("audio", "sound.mkv", [Opening(str(sound), "matroska")])
+    source = DeviceSource(await find([device]), notes.append)
+    (track,) = source.open_tracks()
+    await track.recv()
+    sound.unlink()
+    await notes.wait(1)
+    frames = [await track.recv() for _ in range(40)]
+    await source.close()
+    assert all(later.pts - earlier.pts >= 960 for earlier, later in itertools.pairwise(frames))
+    silent = frames[-20:]
+    assert not any(frame.to_ndarray().any() for frame in silent)
+    assert {later.pts - earlier.pts for earlier, later in itertools.pairwise(silent)} == {960}
+
+
+async def test_a_device_that_never_gave_anything_is_black() -> None:
+    given: list[av.VideoFrame] = []
+    arrived = asyncio.Event()
+
+    def put(frame: av.VideoFrame) -> None:
+        given.append(frame)
+        arrived.set()
+
+    stand_in = StandIn("video", (320, 180), time.monotonic(), put, lambda: None)
+    stand_in.start()
+    await asyncio.wait_for(arrived.wait(), 10)
+    stand_in.stop()
+    assert (given[0].width, given[0].height) == (320, 180)
+    assert planes(given[0])[0].max() == 16
+
+
+async def test_a_device_that_hangs_in_a_call_is_told_once(
+    tmp_path: Path, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe that nobody writes to hangs in the same call as a driver that does not answer."""
+    monkeypatch.setattr(standin, "HANGS", 0.5)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    opening = Opening(str(pipe), "matroska")
+    source = DeviceSource(Found(Device("video", "stuck", [opening]), opening, ""), notes.append)
+    (track,) = source.open_tracks()
+    for _ in range(4):
+        await track.recv()
+    assert notes == ["camera stuck gives nothing. The call goes on without it until it is back"]
+    os.close(os.open(pipe, os.O_WRONLY))  # lets the thread go
+    await source.close()

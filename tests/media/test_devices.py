@@ -8,8 +8,10 @@ from pathlib import Path
 import av.device
 import pytest
 
-from peer.media import alsa, devices
-from peer.media.devices import Opening, cameras, microphones
+from peer.media import alsa, cards, v4l2
+from peer.media.devices import Opening, cameras, microphones, v4l2_ways
+from peer.media.listing import list_devices
+from peer.media.modes import Mode
 from peer.media.probing import explained
 
 
@@ -27,10 +29,52 @@ def test_a_linux_camera_is_asked_for_size_and_rate_compressed_first_where_raw_is
     assert small.openings[0] == Opening("/dev/video2", "v4l2", {"video_size": "640x480", "framerate": "15"})
 
 
-def test_linux_cameras_are_found_in_the_order_of_their_numbers(tmp_path: Path) -> None:
-    for name in ("video10", "video2", "video0", "videomix", "vbi0"):
-        (tmp_path / name).touch()
-    assert devices._video_nodes("", tmp_path) == [str(tmp_path / name) for name in ("video0", "video2", "video10")]
+YUYV, MJPG = "yuyv422", "mjpeg"
+
+
+@pytest.mark.parametrize(
+    ("size", "fps", "best"),
+    [
+        (None, None, {"input_format": MJPG, "video_size": "1280x720", "framerate": "30"}),
+        ((1280, 720), 10, {"input_format": YUYV, "video_size": "1280x720", "framerate": "10"}),
+        ((640, 480), None, {"input_format": YUYV, "video_size": "640x480", "framerate": "30"}),
+        ((640, 480), 12, {"input_format": YUYV, "video_size": "640x480", "framerate": "15"}),
+        ((1920, 1080), 60, {"input_format": MJPG, "video_size": "1920x1080", "framerate": "30"}),
+        ((700, 500), None, {"input_format": YUYV, "video_size": "640x480", "framerate": "30"}),
+    ],
+)
+def test_a_camera_that_tells_what_it_can_do_is_asked_for_the_best_of_it(
+    size: tuple[int, int] | None, fps: float | None, best: dict[str, str]
+) -> None:
+    modes = [
+        Mode(YUYV, (640, 480), (15.0, 30.0)),
+        Mode(YUYV, (1280, 720), (10.0,)),
+        Mode(MJPG, (640, 480), (30.0,)),
+        Mode(MJPG, (1280, 720), (15.0, 30.0)),
+        Mode(MJPG, (1920, 1080), (30.0,)),
+        Mode("RG10", (1280, 720), (60.0,)),  # nobody can decode it
+    ]
+    assert v4l2_ways(modes, size, fps)[0] == best
+
+
+def test_an_old_camera_gives_a_smaller_picture_rather_than_a_slow_one() -> None:
+    modes = [Mode(YUYV, (1280, 720), (5.0,)), Mode(YUYV, (640, 480), (30.0,))]
+    assert v4l2_ways(modes, None, None)[0]["video_size"] == "640x480"
+    assert v4l2_ways(modes, (1280, 720), None)[0]["video_size"] == "1280x720"
+
+
+def test_only_files_of_cameras_are_listed(tmp_path: Path) -> None:
+    for name in ("video10", "video2", "videomix", "vbi0"):
+        (tmp_path / name).touch()  # files, but not of devices
+    assert v4l2.nodes(tmp_path) == []
+
+
+def test_a_camera_that_moved_is_known_by_its_name_and_rather_in_its_old_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = v4l2.Node("/dev/video0", "Cam", "usb-1")
+    moved, other = v4l2.Node("/dev/video3", "Cam", "usb-2"), v4l2.Node("/dev/video1", "Other", "usb-1")
+    for there, found in (([other, moved], moved), ([moved, old], old), ([other], None)):
+        monkeypatch.setattr(v4l2, "nodes", lambda root, there=there: there)
+        assert v4l2.again(old) == found
 
 
 def test_a_mac_camera_and_microphone() -> None:
@@ -58,23 +102,102 @@ def test_a_windows_camera_and_microphone(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(cameras("integrated", platform="win32")) == 1
 
 
-def test_linux_microphones_are_the_default_and_then_the_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alsa, "sound_cards", lambda: [0, 2])
-    assert [device.name for device in microphones(platform="linux")] == ["default", "plughw:0", "plughw:2"]
-    (named,) = microphones("hw:1,0", platform="linux")
-    assert named.openings == [Opening("hw:1,0", "alsa", {"sample_rate": "48000", "channels": "2"})]
-
-
-def test_only_cards_that_record_are_listed(tmp_path: Path) -> None:
-    listing = tmp_path / "pcm"
-    listing.write_text(
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """What Linux tells of a laptop with a headset: one HDMI output, two microphones of one card, one of another."""
+    (tmp_path / "pcm").write_text(
         "00-03: HDMI 0 : HDMI 0 : playback 1\n"
         "01-00: ALC257 Analog : ALC257 Analog : playback 1 : capture 1\n"
         "01-02: ALC257 Alt : ALC257 Alt : capture 1\n"
         "12-00: USB Audio : USB Audio : capture 1\n"
     )
-    assert alsa.sound_cards(listing) == [1, 12]
-    assert alsa.sound_cards(tmp_path / "none") == []
+    for card, name in ((0, "HDMI"), (1, "PCH"), (12, "Headset")):
+        (tmp_path / f"card{card}").mkdir()
+        (tmp_path / f"card{card}" / "id").write_text(f"{name}\n")
+    return tmp_path
+
+
+def test_sound_cards_have_names_that_last(proc: Path) -> None:
+    found = cards.pcms(proc)
+    assert [pcm.alsa for pcm in found if pcm.records] == [
+        "plughw:CARD=PCH,DEV=0",
+        "plughw:CARD=PCH,DEV=2",
+        "plughw:CARD=Headset,DEV=0",
+    ]
+    assert [pcm.alsa for pcm in found if pcm.plays] == ["plughw:CARD=HDMI,DEV=3", "plughw:CARD=PCH,DEV=0"]
+    assert cards.pcms(proc / "none") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "alsa_name"),
+    [
+        ("headset", "plughw:CARD=Headset,DEV=0"),
+        ("PCH,2", "plughw:CARD=PCH,DEV=2"),
+        ("1", "plughw:CARD=PCH,DEV=0"),
+        ("1,2", "plughw:CARD=PCH,DEV=2"),
+        ("7,1", "plughw:7,1"),
+        ("hw:1,0", "hw:1,0"),
+        ("default", "default"),
+        ("mine", "mine"),
+    ],
+)
+def test_a_microphone_can_be_called_by_its_card(proc: Path, name: str, alsa_name: str) -> None:
+    assert cards.find(name, [pcm for pcm in cards.pcms(proc) if pcm.records]) == alsa_name
+
+
+def test_linux_microphones_are_the_default_and_then_the_cards(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = cards.pcms(proc)
+    monkeypatch.setattr(cards, "pcms", lambda: found)
+    assert [device.name for device in microphones(platform="linux")] == [
+        *("default", "plughw:CARD=PCH,DEV=0", "plughw:CARD=PCH,DEV=2", "plughw:CARD=Headset,DEV=0"),
+    ]
+    (named,) = microphones("hw:1,0", platform="linux")
+    assert named.openings == [Opening("hw:1,0", "alsa", {"sample_rate": "48000", "channels": "2"})]
+    assert [(entry.value, entry.aliases) for entry in list_devices("linux") if entry.kind == "microphone"] == [
+        ("mic:default", ["mic"]),
+        ("mic:PCH", ["mic:plughw:CARD=PCH,DEV=0"]),
+        ("mic:PCH,2", ["mic:plughw:CARD=PCH,DEV=2"]),
+        ("mic:Headset", ["mic:plughw:CARD=Headset,DEV=0"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platform", "format_", "listed", "values"),
+    [
+        (
+            "darwin",
+            "avfoundation",  # PyAV gives numbers as names here
+            [("0", "FaceTime HD Camera", "video"), ("1", "Capture screen 0", "video"), ("0", "MacBook Mic", "audio")],
+            [("camera:FaceTime HD Camera", ["camera:0"]), ("mic:MacBook Mic", ["mic:0"])],
+        ),
+        (
+            "win32",
+            "dshow",
+            [("@device_pnp_1", "Integrated Camera", "video"), ("@device_cm_2", "Headset", "audio")],
+            [("camera:Integrated Camera", []), ("mic:Headset", [])],
+        ),
+    ],
+)
+def test_devices_of_other_platforms_are_listed_by_names_that_open_them(
+    monkeypatch: pytest.MonkeyPatch,
+    platform: str,
+    format_: str,
+    listed: list[tuple[str, str, str]],
+    values: list[tuple[str, list[str]]],
+) -> None:
+    infos = [av.device.DeviceInfo(name, text, is_default=False, media_types=[kind]) for name, text, kind in listed]
+    monkeypatch.setattr(av.device, "enumerate_input_devices", lambda asked: {format_: infos}[asked])
+    listed_all = list_devices(platform)
+    assert [entry.value for entry in listed_all if entry.kind == "screen"] == ["screen"]
+    entries = [entry for entry in listed_all if entry.kind in ("camera", "microphone")]
+    assert [(entry.value, entry.aliases) for entry in entries] == values
+    for entry in entries:
+        open_ = cameras if entry.kind == "camera" else microphones
+        (device,) = open_(entry.value.partition(":")[2], platform=platform)
+        file = device.openings[0].file
+        prefix, described = file.rpartition("=" if platform == "win32" else ":")[0], file
+        assert prefix in ("", "video", "audio")
+        assert entry.description in described or any(info.name in described for info in infos)
 
 
 def test_alsa_is_told_where_this_machine_has_its_files(tmp_path: Path) -> None:

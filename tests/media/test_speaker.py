@@ -15,7 +15,6 @@ from pulse import RATE, Listener, PulseServer
 
 from peer.errors import MediaError
 from peer.media import speakers
-from peer.media.alsa import playing_cards
 from peer.media.speaker import Speaker
 from peer.media.speakers import LATENCY, open_speaker
 from tests.network.processes import Process
@@ -145,19 +144,6 @@ async def test_a_speaker_that_is_not_there_is_one_line(notes: Notes) -> None:
         assert str(caught.value).startswith("can't open the speaker nowhere: ")
         assert str(caught.value).endswith("; see peer devices, or leave out --play")
         assert "\n" not in str(caught.value)
-
-
-def test_the_cards_of_the_kernel_are_named_so_that_the_names_last(tmp_path: Path) -> None:
-    lines = ["00-00: ALC257 Analog : ALC257 Analog : playback 1 : capture 1", "01-03: HDMI 0 : HDMI 0 : playback 1"]
-    (tmp_path / "pcm").write_text("\n".join([*lines, "02-00: USB Audio : USB Audio : capture 1"]))
-    for number, name in enumerate(["PCH", "NVidia", "Camera"]):
-        (tmp_path / f"card{number}").mkdir()
-        (tmp_path / f"card{number}" / "id").write_text(f"{name}\n")
-    assert playing_cards(tmp_path) == {
-        "plughw:CARD=PCH,DEV=0": "ALC257 Analog",
-        "plughw:CARD=NVidia,DEV=3": "HDMI 0",
-    }
-    assert playing_cards(tmp_path / "nothing") == {}
 
 
 class PortAudioError(Exception):

@@ -11,12 +11,14 @@ import av
 import numpy as np  # noqa: F401
 
 import peer.peer  # noqa: F401
+from peer.media import alsa
 
-SCENARIOS = ["wrong", "call"]
+SCENARIOS = ["wrong", "call", "unplug"]
 
 
 def run_all(share: Path, names: list[str]) -> None:
     av.logging.set_level(av.logging.PANIC)
+    alsa.prepare()  # before a scenario uses ALSA, which reads its settings once
     for name in names:
         out = share / name
         out.mkdir()

@@ -20,6 +20,7 @@ class Command:
     def __init__(self, out: Path, name: str, *arguments: str) -> None:
         self.output, self.errors = out / f"{name}.out", out / f"{name}.err"
         self.output.touch()
+        self._code: int | None = None  # once it has ended
         self.pid = os.fork()
         if self.pid == 0:
             self._become(arguments)
@@ -39,21 +40,26 @@ class Command:
         """Wait until a line of the output matches, so many times."""
         limit = time.monotonic() + seconds
         while len(re.findall(pattern, self.output.read_text(), re.MULTILINE)) < count:
-            if time.monotonic() > limit:
+            if time.monotonic() > limit or self._ended():
                 raise TimeoutError(f"no {pattern!r} in {self.output.read_text()!r}, {self.errors.read_text()!r}")
             time.sleep(0.05)
 
     def wait(self, seconds: float = 60) -> int:
         """The exit code, when it has ended."""
         limit = time.monotonic() + seconds
-        while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
+        while not self._ended():
             if time.monotonic() > limit:
                 os.kill(self.pid, signal.SIGKILL)
                 raise TimeoutError(f"{self.output.name} does not end: {self.output.read_text()!r}")
             time.sleep(0.05)
+        assert self._code is not None
+        return self._code
+
+    def _ended(self) -> bool:
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code is not None
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and wait for the exit code."""
