@@ -23,8 +23,8 @@ REQUEST_BUFFERS = 3 << 30 | 20 << 16 | ord("V") << 8 | 8
 def run(out: Path) -> None:
     for name, arguments in COMMANDS.items():
         ends(out, name, arguments)
-    with av.open("hw:0,0", format="alsa", options={"sample_rate": "48000", "channels": "2"}):
-        ends(out, "busy-card", ["--video", "test", "--audio", "mic:hw:0,0"])
+    with av.open("hw:0,0,0", format="alsa", options={"sample_rate": "48000", "channels": "2"}):
+        ends(out, "busy-card", ["--video", "test", "--audio", "mic:hw:0,0,0"])
     camera = os.open("/dev/video0", os.O_RDWR)
     fcntl.ioctl(camera, REQUEST_BUFFERS, struct.pack("5I", 2, 1, 1, 0, 0))  # from now on the camera is ours
     ends(out, "busy-camera", ["--video", "camera"])
