@@ -22,7 +22,7 @@ from peer.media.probing import Found, explained, real_error
 from peer.media.sound import BLOCK, RATE, Blocks, Resampler, Samples, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
 from peer.media.source import Notify
-from peer.media.standin import Frame, StandIn
+from peer.media.standin import HANGS, Frame, StandIn
 from peer.media.testsource import VIDEO_TIME_BASE
 from peer.media.threads import call_on_loop
 
@@ -136,6 +136,7 @@ class _Capture:
         self._after = after
         self._stop = threading.Event()
         self._lost = False  # and it was told
+        self._heard = time.monotonic()  # when the device last gave something
         self._loop = asyncio.get_running_loop()
         self._box: deque[Frame] = deque(maxlen=1 if found.device.kind == "video" else AUDIO_ROOM)
         self._box_lock = threading.Lock()
@@ -171,8 +172,8 @@ class _Capture:
             self._stop.wait(RETRY)
 
     def hangs(self) -> None:
-        """The device gives nothing, and the thread waits for it."""
-        if not self.stopping:
+        """Nothing comes. If that is because the thread waits for the device, tell it."""
+        if not self.stopping and time.monotonic() - self._heard >= HANGS:
             self._lose("gives nothing")
 
     def _lose(self, problem: str) -> None:
@@ -188,6 +189,7 @@ class _Capture:
             for frame in file.decode(file.streams[0]):
                 if self.stopping:
                     return
+                self._heard = time.monotonic()
                 if self._lost:
                     self._lost = False
                     self._tell(f"{self._found.device.label} is back")

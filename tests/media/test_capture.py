@@ -15,7 +15,7 @@ from mediafiles import flash_and_beep, make_file, strongest_frequency
 from noting import Notes
 
 from peer.errors import MediaError
-from peer.media import standin
+from peer.media import capture, standin
 from peer.media.capture import DeviceSource
 from peer.media.devices import Device, Opening
 from peer.media.pictures import planes
@@ -215,6 +215,7 @@ async def test_a_device_that_hangs_in_a_call_is_told_once(
 ) -> None:
     """A pipe that nobody writes to hangs in the same call as a driver that does not answer."""
     monkeypatch.setattr(standin, "HANGS", 0.5)
+    monkeypatch.setattr(capture, "HANGS", 0.5)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     opening = Opening(str(pipe), "matroska")

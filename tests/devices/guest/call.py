@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.devices.guest.commands import Command, Tone
+from tests.devices.guest.commands import Command, Tone, users
 
 
 def run(out: Path) -> None:
@@ -16,3 +16,4 @@ def run(out: Path) -> None:
         )
         (out / "answerer.code").write_text(str(answerer.wait(150)))
         (out / "offerer.code").write_text(str(offerer.stop()))
+    (out / "users-dev-video0").write_text(" ".join(users("/dev/video0")))

@@ -81,3 +81,16 @@ class Tone:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
+
+
+def users(device: str) -> list[str]:
+    """The processes that have a device open."""
+    links = (link for link in Path("/proc").glob("[0-9]*/fd/*") if link.is_symlink())
+    found = []
+    for link in links:
+        try:
+            if str(link.readlink()) == device:
+                found.append(link.parts[2])
+        except OSError:  # it ended just now
+            continue
+    return found

@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.devices.guest.commands import Command, Tone
+from tests.devices.guest.commands import Command, Tone, users
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 SMALL = ("--video", "camera:vivid", "--size", "320x180", "--fps", "10")
@@ -30,16 +30,3 @@ def run(out: Path) -> None:
         (out / "offerer.code").write_text(str(offerer.stop(signal.SIGINT)))
     for device in ("/dev/video0", "/dev/snd/pcmC0D0c"):
         (out / f"users{device.replace('/', '-')}").write_text(" ".join(users(device)))
-
-
-def users(device: str) -> list[str]:
-    """The processes that have a device open."""
-    links = (link for link in Path("/proc").glob("[0-9]*/fd/*") if link.is_symlink())
-    found = []
-    for link in links:
-        try:
-            if str(link.readlink()) == device:
-                found.append(link.parts[2])
-        except OSError:  # it ended just now
-            continue
-    return found
