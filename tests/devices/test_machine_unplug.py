@@ -32,7 +32,7 @@ def test_a_line_tells_that_the_camera_is_lost_and_one_that_it_is_back(outcome: O
 
 
 def test_the_devices_are_let_go_of_after_ctrl_c_and_after_sigterm(outcome: Outcome) -> None:
-    for folder, device in (("unplug", "dev-video0"), ("unplug", "dev-snd-pcmC0D0c"), ("call", "dev-video0")):
+    for folder, device in (("unplug", "dev-video0"), ("call", "dev-snd-pcmC0D0c"), ("call", "dev-video0")):
         assert (outcome(folder) / f"users-{device}").read_text() == ""
     assert (outcome("unplug") / "offerer.code").read_text() == "130"
     assert (outcome("call") / "offerer.code").read_text() == "130"

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -226,3 +227,18 @@ async def test_a_device_that_hangs_in_a_call_is_told_once(
     assert notes == ["camera stuck gives nothing. The call goes on without it until it is back"]
     os.close(os.open(pipe, os.O_WRONLY))  # lets the thread go
     await source.close()
+
+
+def test_sound_of_a_card_with_a_wrong_clock_keeps_the_machines_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that runs 500 ppm fast: uncorrected, it would be 60 ms ahead after two minutes."""
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(capture, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    sounds = capture._Sounds(begin=100.0)
+    piece = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 1024), np.int16), format="s16", layout="stereo")
+    piece.sample_rate = 48000
+    ahead = 0.0
+    for _ in range(120 * 48000 // 1024):
+        clock.now += 1024 / 48000 / (1 + 500e-6)
+        for block in sounds.convert(piece):
+            ahead = block.time + 0.02 - (clock.now - 100.0)
+    assert -0.04 < ahead < 0.01

@@ -63,6 +63,12 @@ def test_an_old_camera_gives_a_smaller_picture_rather_than_a_slow_one() -> None:
     assert v4l2_ways(modes, (1280, 720), None)[0]["video_size"] == "1280x720"
 
 
+def test_the_questions_to_a_driver_have_the_kernels_numbers() -> None:
+    """They hold the sizes of the structures."""
+    assert (v4l2.QUERY_CAPABILITY, v4l2.ENUMERATE_FORMATS) == (0x8068_5600, 0xC040_5602)
+    assert (v4l2.ENUMERATE_SIZES, v4l2.ENUMERATE_INTERVALS) == (0xC02C_564A, 0xC034_564B)
+
+
 def test_only_files_of_cameras_are_listed(tmp_path: Path) -> None:
     for name in ("video10", "video2", "videomix", "vbi0"):
         (tmp_path / name).touch()  # files, but not of devices

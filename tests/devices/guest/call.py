@@ -16,4 +16,5 @@ def run(out: Path) -> None:
         )
         (out / "answerer.code").write_text(str(answerer.wait(150)))
         (out / "offerer.code").write_text(str(offerer.stop()))
-    (out / "users-dev-video0").write_text(" ".join(users("/dev/video0")))
+    for device in ("/dev/video0", "/dev/snd/pcmC0D0c"):
+        (out / f"users{device.replace('/', '-')}").write_text(" ".join(users(device)))

@@ -36,7 +36,7 @@ class Command:
         finally:
             os._exit(code)
 
-    def wait_for(self, pattern: str, seconds: float = 60, count: int = 1) -> None:
+    def wait_for(self, pattern: str, seconds: float = 120, count: int = 1) -> None:
         """Wait until a line of the output matches, so many times."""
         limit = time.monotonic() + seconds
         while len(re.findall(pattern, self.output.read_text(), re.MULTILINE)) < count:
@@ -44,7 +44,7 @@ class Command:
                 raise TimeoutError(f"no {pattern!r} in {self.output.read_text()!r}, {self.errors.read_text()!r}")
             time.sleep(0.05)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 120) -> int:
         """The exit code, when it has ended."""
         limit = time.monotonic() + seconds
         while not self._ended():

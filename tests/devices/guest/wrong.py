@@ -33,5 +33,5 @@ def run(out: Path) -> None:
 
 
 def ends(out: Path, name: str, arguments: list[str]) -> None:
-    code = Command(out, name, *arguments).wait(60)
+    code = Command(out, name, *arguments).wait()
     (out / f"{name}.code").write_text(str(code))
