@@ -5,6 +5,7 @@ the first decoded frame is in the hands of the program, or of the page, that rec
 """
 
 import argparse
+import functools
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
@@ -44,7 +45,7 @@ def measure(stage: Stage, calls: int, *, subject_offers: bool = True) -> Times:
         for silent_stun, pair in itertools.product((False, True), PAIRS):
             what = f"first frame, {' and '.join(pair)}{', silent STUN server' if silent_stun else ''}"
             options = CallOptions(silent_stun=silent_stun, subject_offers=subject_offers)
-            delays = attempt(stage, what, lambda pair=pair, options=options: measure_call(stage, pair, options))
+            delays = attempt(stage, what, functools.partial(measure_call, stage, pair, options))
             for way, milliseconds in delays or ():
                 times[way].append(milliseconds)
     return times
@@ -72,7 +73,7 @@ def tabulate(times: Times, role: str = "offerer") -> Table:
         title, ["", "ms, median (least-most)", "x Chrome to Chrome", "with silent STUN server", "it adds, ms"]
     )
     reference = median(times.get(Way("chrome", "chrome"), []))
-    names = dict.fromkeys(way for pair in PAIRS for way in (Way(*pair), Way(*reversed(pair))))
+    names = dict.fromkeys(way for pair in PAIRS for way in (Way(pair[0], pair[1]), Way(pair[1], pair[0])))
     for way in sorted(names):
         plain, silent = (times.get(Way(way.sender, way.receiver, stun), []) for stun in (False, True))
         table.add(

@@ -1,5 +1,6 @@
 """What a long call takes of the memory: with the first frame, a minute later, and at the end."""
 
+import functools
 import time
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ def tabulate(stage: Stage, systems: Sequence[str], minutes: float) -> Table:
     title = f"Resident memory of a call of {minutes:g} minutes, {options.words}"
     table = Table(title, ["", "MiB with the first frame", "after 1 minute", "at the end"])
     for system in systems:
-        resident = attempt(stage, f"long call, {system}", lambda system=system: _measure(stage, system, minutes))
+        resident = attempt(stage, f"long call, {system}", functools.partial(_measure, stage, system, minutes))
         cells = [f"{octets / 2**20:.0f}" for octets in resident] if resident else [FAILED, "-", "-"]
         table.add(system, *cells)
     return table

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from aiortc import MediaStreamTrack
 
@@ -29,7 +30,7 @@ class PictureSource:
         """Nothing to release."""
 
 
-async def main(options: EndOptions, reporter: Reporter, more: Mapping[str, str]) -> None:
+async def main(options: EndOptions, reporter: Reporter, more: Mapping[str, Any]) -> None:
     """Wait in the room, and look at what comes. `more` are options of the peer."""
 
     def on_event(event: events.PeerEvent) -> None:

@@ -1,5 +1,6 @@
 """Calls of several systems in turn, again and again, and what becomes of those that fail."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -37,7 +38,7 @@ def measure(stage: Stage, systems: Sequence[str], options: CallOptions, rounds: 
     for _ in range(rounds):
         for system in able:
             what = f"{system} and chrome, {options.words}"
-            one = attempt(stage, what, lambda system=system: measure_call(stage, system, options, times))
+            one = attempt(stage, what, functools.partial(measure_call, stage, system, options, times))
             if one is not None:
                 measured[system].append(one)
     return measured

@@ -65,7 +65,8 @@ def compare(samples: Sequence[Sample], picture: MovingPicture) -> list[Likeness]
         sent = planes(picture.draw(seen.counter, seen.clock_ms))[0]
         came = sample.luma
         if came.shape != sent.shape:  # a smaller picture is stretched, as on a screen
-            came = cv2.resize(came, (sent.shape[1], sent.shape[0]), interpolation=cv2.INTER_CUBIC)
+            size = (sent.shape[1], sent.shape[0])
+            came = cv2.resize(came, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
         found.append(Likeness(seen.at, psnr(sent, came), ssim(sent, came)))
     return found
 

@@ -3,6 +3,7 @@
 A target whose figures are missing, because a call failed, is not met.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -74,14 +75,16 @@ def tabulate(runs: Sequence[Sequence[Verdict]]) -> Table:
 
 
 def _at_most(what: str, figure: float, limit: float, unit: str, digits: int = 2) -> Verdict:
-    return Verdict(what, f"{figure:.{digits}f} {unit}", f"at most {limit:g} {unit}", figure <= limit)
+    words = "no figure" if math.isnan(figure) else "never" if figure == math.inf else f"{figure:.{digits}f} {unit}"
+    return Verdict(what, words, f"at most {limit:g} {unit}", figure <= limit)
 
 
 def _no_worse(what: str, out: dict[str, list[Direction]], measure: Callable[[Direction], float]) -> Verdict:
     """Compared as it is shown, in tenths of a decibel."""
     ours, theirs = (round(median(map(measure, out.get(system, []))), 1) for system in ("peer", "node"))
     target = "no worse than Node to Chrome"
-    return Verdict(f"{what}, peer to Chrome", f"{ours:.1f} dB, Node {theirs:.1f} dB", target, ours >= theirs)
+    words = "no figure" if math.isnan(ours + theirs) else f"{ours:.1f} dB, Node {theirs:.1f} dB"
+    return Verdict(f"{what}, peer to Chrome", words, target, ours >= theirs)
 
 
 def _delay(directions: dict[str, list[Direction]], system: str) -> float:
