@@ -122,7 +122,8 @@ class _VideoCoder:
 
     def _fit(self, frame: av.VideoFrame, seconds: float) -> None:
         self._fitter.see(seconds)
-        fitted = (frame.width, frame.height, round(self._fitter.fps / 5) * 5 or 1)
+        # Few pictures a second may be the fault of a busy machine, which would then get a bad picture, too.
+        fitted = (frame.width, frame.height, max(30, round(self._fitter.fps / 10) * 10))
         if fitted != self._fitted:
             self._fitted = fitted
             self._controller.fit(*fitted)

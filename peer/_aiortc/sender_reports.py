@@ -4,6 +4,7 @@ Uses, of `aiortc.rtp`: the RTCP packets; of `aiortc.RTCDtlsTransport`: `_get_sta
 """
 
 import time
+from dataclasses import dataclass
 
 from aiortc import RTCStatsReport, clock
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -15,6 +16,18 @@ from peer.media.bitrate import BitrateController
 from peer.media.encoders.base import VIDEO_CLOCK
 
 REMEMBERED_REPORTS = 8
+LEAST_INTERVAL_SECONDS = 0.4
+"""Browsers add a report to each of their requests, tens in a second: loss and rate are taken over so long at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """The counts of a report that was reckoned with."""
+
+    at: float
+    octets: int | None
+    highest: int
+    lost: int
 
 
 class SenderReports:
@@ -29,7 +42,7 @@ class SenderReports:
         self._controller = controller
         self._sent_at: dict[int, float] = {}
         self._media_at = 0.0
-        self._octets_at_last = (0, 0.0)
+        self._heard: _Heard | None = None
         self._stats = RTCStatsReport()
 
     def note_media(self) -> None:
@@ -55,8 +68,9 @@ class SenderReports:
         """A report of the partner about the stream."""
         now = time.monotonic()
         sample = self._measure(report, now)
-        delivered = self._delivered(report, now)
-        self._controller.on_report(report.fraction_lost / 256, sample, now, delivered)
+        if self._heard is None or now - self._heard.at >= LEAST_INTERVAL_SECONDS:
+            lost, delivered = self._since_last(report, now)
+            self._controller.on_report(lost, sample, now, delivered)
         self._stream.playout.on_report(report.jitter / VIDEO_CLOCK, report.fraction_lost / 256, now)  # of pictures only
         self._stats.add(
             RTCRemoteInboundRtpStreamStats(
@@ -83,16 +97,18 @@ class SenderReports:
         self.round_trip = sample if self.round_trip is None else 0.7 * self.round_trip + 0.3 * sample
         return sample
 
-    def _delivered(self, report: RtcpReceiverInfo, now: float) -> float | None:
-        """The rate at which packets arrived since the report before, in bit/s."""
-        until = self._stream.octets_until(report.highest_sequence)
-        before, at = self._octets_at_last
-        if until is None:
-            return None
-        self._octets_at_last = (until, now)
-        if not at or now - at < 0.1:
-            return None
-        return (until - before) * 8 / (now - at) * (1 - report.fraction_lost / 256)
+    def _since_last(self, report: RtcpReceiverInfo, now: float) -> tuple[float, float | None]:
+        """The share of packets lost since the report before, and the rate in bit/s at which the others arrived."""
+        highest = report.highest_sequence
+        heard = _Heard(now, self._stream.octets_until(highest), highest, report.packets_lost)
+        before, self._heard = self._heard, heard
+        if before is None:
+            return report.fraction_lost / 256, None
+        expected = (heard.highest - before.highest) & 0xFFFFFFFF
+        lost = min(max(heard.lost - before.lost, 0) / expected, 1.0) if expected else 0.0
+        if heard.octets is None or before.octets is None:
+            return lost, None
+        return lost, (heard.octets - before.octets) * 8 / (now - before.at) * (1 - lost)
 
     def statistics(self, track_id: int, transport: RTCDtlsTransport) -> RTCStatsReport:
         """Outbound and remote inbound figures, and the transport's (W3C webrtc-stats)."""
