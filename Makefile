@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: run test test-devices lint bench fuzz clean
+.PHONY: run test test-devices lint bench soak fuzz clean
 
 # Ctrl-C is the usual end of it, and no failure of make's.
 run: $(VENV)/.run
@@ -29,6 +29,11 @@ lint: $(VENV)/.test
 # else. Part of it: make bench ARGS="--only calls"
 bench: $(VENV)/.bench
 	@trap : INT; $(BIN)/python -m benchmarks $(ARGS)
+
+# A long call with a program that reads too slowly, whose memory must not grow: make soak MINUTES=30
+MINUTES ?= 30
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 # Hostile input, found by coverage, until Ctrl-C: make fuzz ARGS=-max_total_time=600
 fuzz: $(VENV)/.test

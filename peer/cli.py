@@ -69,6 +69,9 @@ def parser() -> argparse.ArgumentParser:
         "--transcode", action=_Switch, help="encode what is recorded anew: one file a call, and one picture size"
     )
     receiving.add_argument("--transform-received", metavar="MODULE:FUNCTION", help="the same on every picture received")
+    receiving.add_argument("--snapshot-every", type=float, metavar="S", help="save a picture every so many seconds")
+    receiving.add_argument("--snapshot", metavar="FILE", help="into FILE-1 and so on (.jpg or .png; snapshot.jpg)")
+    receiving.add_argument("--snapshot-keep", type=int, metavar="N", help="keep the newest N of them (default 1000)")
     receiving.add_argument("--display", action=_Switch, help="show the picture in a window")
     receiving.add_argument(
         "--play", nargs="?", const="default", metavar="SPEAKER", help="play the sound, on this speaker if one is named"

@@ -52,6 +52,10 @@ class PeerOptions:
     record: Path | str | None = None
     overwrite: bool = False
     transcode: bool = False
+    snapshot: Path | str = "snapshot.jpg"
+    snapshot_every: float | None = None
+    """Seconds between two pictures that are saved; None saves none."""
+    snapshot_keep: int = 1000
     display: bool = False
     play: str | None = None
     """A speaker as `peer devices` prints it, "default" for the system's choice; None (or "none") plays nothing."""
@@ -90,6 +94,8 @@ class PeerOptions:
             ("--fps", self.fps, 1.0),
             ("--duration", self.duration, 0.1),
             ("--stats", self.stats, 0.1),
+            ("--snapshot-every", self.snapshot_every, 0.1),
+            ("--snapshot-keep", self.snapshot_keep, 1.0),
             ("--connect-timeout", self.connect_timeout, 1.0),
         ):
             if value is not None and not least <= value <= 1e6:

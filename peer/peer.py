@@ -24,6 +24,7 @@ from peer.media.frames import FrameSink, FrameStream
 from peer.media.latency import Latency
 from peer.media.opening import open_sources
 from peer.media.outgoing import Outgoing
+from peer.media.sink import FiguresSink
 from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import SourceRequest
 from peer.media.transforming import Transform, make_transform
@@ -241,6 +242,7 @@ class Peer:
                 group.create_task(self._driver.run(), name="driver")
                 group.create_task(self._listen(), name="signaling")
                 group.create_task(self._tell_statistics(), name="statistics")
+                group.create_task(self._show_figures(), name="figures")
                 group.create_task(watch_addresses(self._on_addresses), name="addresses")
         except* PeerError as failures:
             self._end(failures.exceptions[0])
@@ -258,6 +260,16 @@ class Peer:
         while self.options.stats is not None:
             await asyncio.sleep(self.options.stats)
             await self.tell_statistics()
+
+    async def _show_figures(self) -> None:
+        showing = [sink for sink in self._sinks if isinstance(sink, FiguresSink)]
+        while showing:
+            await asyncio.sleep(1)
+            call = self._driver.call
+            if call is not None and call.was_up:
+                figures = await call.figures()
+                for sink in showing:
+                    sink.on_figures(figures)
 
     def _on_addresses(self, addresses: frozenset[str]) -> None:
         call = self._driver.call

@@ -121,12 +121,17 @@ def _check(path: Path, overwrite: bool) -> None:
         raise MediaError(f"can't record to {path}: it is a directory; give the name of a file")
     if path.exists() and not overwrite:
         raise MediaError(f"can't record to {path}: it exists; choose another name, or add --overwrite")
+    check_place(path, "record to")
+
+
+def check_place(path: Path, act: str) -> None:
+    """Raises MediaError when a file at this path could not be written; `act` says for what, such as "record to"."""
     if not path.parent.exists():
-        raise MediaError(f"can't record to {path}: there is no directory {path.parent}; create it first")
+        raise MediaError(f"can't {act} {path}: there is no directory {path.parent}; create it first")
     try:
         if path.exists():
             path.open("r+b").close()
         tempfile.TemporaryFile(dir=path.parent).close()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise MediaError(f"can't record to {path}: {reason}; choose a place that you may write to") from error
+        raise MediaError(f"can't {act} {path}: {reason}; choose a place that you may write to") from error

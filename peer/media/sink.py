@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from peer.events import Statistics
 from peer.media.coded import CodedFeed, CodedMedia
 
 if TYPE_CHECKING:
@@ -28,6 +29,14 @@ class Sink(Protocol):
 
     async def close(self) -> None:
         """Return when everything is on disk and all threads are gone. Idempotent."""
+
+
+@runtime_checkable
+class FiguresSink(Sink, Protocol):
+    """A sink that shows a call's figures, too."""
+
+    def on_figures(self, figures: Statistics) -> None:
+        """Take the running call's figures, once a second."""
 
 
 @runtime_checkable

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from peer.errors import MediaError
 from peer.media.recorder import Recorder
+from peer.media.snapshots import Snapshots
 from peer.media.source import Notify
 from peer.media.speaker import Speaker
 from peer.media.window import Window
@@ -21,6 +22,9 @@ class SinkRequest:
     record: str | Path | None = None
     overwrite: bool = False
     transcode: bool = False
+    snapshot: str | Path = "snapshot.jpg"
+    snapshot_every: float | None = None
+    snapshot_keep: int = 1000
     display: bool = False
     play: str | None = None
 
@@ -32,6 +36,8 @@ async def open_sinks(request: SinkRequest, notify: Notify) -> "list[Sink]":
         if request.record is not None:
             options = {"overwrite": request.overwrite, "transcode": request.transcode}
             sinks.append(Recorder(request.record, **options, notify=notify))
+        if (every := request.snapshot_every) is not None:
+            sinks.append(Snapshots(request.snapshot, every=every, keep=request.snapshot_keep, notify=notify))
         if request.play is not None:
             sinks.append(await Speaker.open(request.play, notify))
         if request.display:

@@ -18,6 +18,7 @@ from pathlib import Path
 import av
 
 from peer.errors import MediaError
+from peer.events import Statistics
 from peer.media.pictures import to_yuv420p
 from peer.media.source import Notify
 from peer.media.threads import call_on_loop
@@ -38,6 +39,7 @@ class Window:
         self._changed = threading.Condition()
         self._picture: av.VideoFrame | None = None  # what comes next
         self._title: str | None = None
+        self._figures: str | None = None
         self._closing = False
         self._viewer: subprocess.Popen[bytes] | None = None  # set by the thread
         self._thread = threading.Thread(target=self._run, name="window", daemon=True)
@@ -54,6 +56,10 @@ class Window:
     def on_audio(self, frame: av.AudioFrame) -> None:
         """Windows are silent."""
 
+    def on_figures(self, figures: Statistics) -> None:
+        """Keep them for the key that shows them."""
+        self._set(figures=figures_text(figures))
+
     def end_call(self) -> None:
         """Leave the last picture, and say in the title that the partner is gone."""
         self._set(title=WAITING)
@@ -68,8 +74,11 @@ class Window:
             self._viewer.kill()  # it hangs, and with it the thread that writes to it
             await asyncio.to_thread(self._thread.join)
 
-    def _set(self, *, title: str | None = None, picture: av.VideoFrame | None = None) -> None:
+    def _set(
+        self, *, title: str | None = None, figures: str | None = None, picture: av.VideoFrame | None = None
+    ) -> None:
         with self._changed:
+            self._figures = figures or self._figures
             self._title = title or self._title
             self._picture = picture or self._picture
             self._changed.notify()
@@ -98,13 +107,15 @@ class Window:
         try:
             while True:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closing or self._title or self._picture)
-                    title, picture = self._title, self._picture
-                    self._title = self._picture = None
+                    self._changed.wait_for(lambda: self._closing or self._title or self._figures or self._picture)
+                    texts = [(b"T", self._title), (b"I", self._figures)]
+                    picture = self._picture
+                    self._title = self._figures = self._picture = None
                 if self._closing:
                     break
-                if title:
-                    viewer.stdin.write(struct.pack(">cI", b"T", len(title.encode())) + title.encode())
+                for letter, text in texts:
+                    if text:
+                        viewer.stdin.write(struct.pack(">cI", letter, len(text.encode())) + text.encode())
                 if picture:
                     picture = to_yuv420p(picture)
                     data = picture.to_ndarray()
@@ -116,6 +127,20 @@ class Window:
             pass  # the viewer has ended
         with contextlib.suppress(BrokenPipeError):
             viewer.stdin.close()
+
+
+def figures_text(figures: Statistics) -> str:
+    """A call's figures, in the letters that OpenCV can draw."""
+    received = figures.received
+    lines = [
+        f"{figures.seconds:.0f} s",
+        f"picture {received.width}x{received.height}, {received.video_frames / max(figures.seconds, 1):.1f}/s",
+        f"received {received.kbits_per_second:.0f} kbit/s, sent {figures.sent.kbits_per_second:.0f} kbit/s",
+        f"{figures.packets_lost} packets lost",
+    ]
+    if figures.round_trip is not None:
+        lines.append(f"round trip {figures.round_trip * 1000:.0f} ms")
+    return "\n".join(lines)
 
 
 def check_display(environment: Mapping[str, str], platform: str) -> None:

@@ -14,10 +14,11 @@ import pytest
 from noting import Notes
 
 from peer.errors import MediaError
+from peer.events import Statistics, StreamSummary
 from peer.media.pictures import planes, to_yuv420p
 from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.testpattern import TestPicture, TestReading, read_test_picture
-from peer.media.window import Window, check_display
+from peer.media.window import Window, check_display, figures_text
 
 VIDEO = frozenset({"video"})
 
@@ -134,6 +135,54 @@ async def test_a_key_closes_the_window_and_the_call_goes_on(
     window.begin_call(VIDEO)
     await window.close()
     assert notes == ["the window was closed; the call goes on"]
+
+
+FIGURES = Statistics(
+    seconds=61.0,
+    sent=StreamSummary(video_frames=1800, width=640, height=480, audio_frames=3050, kbits_per_second=1500),
+    received=StreamSummary(video_frames=1830, width=640, height=480, audio_frames=3050, kbits_per_second=2500),
+    packets_lost=7,
+    round_trip=0.012,
+)
+
+
+def test_the_figures_in_words() -> None:
+    assert figures_text(FIGURES).splitlines() == [
+        "61 s",
+        "picture 640x480, 30.0/s",
+        "received 2500 kbit/s, sent 1500 kbit/s",
+        "7 packets lost",
+        "round trip 12 ms",
+    ]
+
+
+async def press_until(window: Window, display: str, key: str, happened: Callable[[np.ndarray], bool]) -> np.ndarray:
+    """Press a key, again if the window was not ready for it, until the screen shows what it does."""
+    picture = av.VideoFrame.from_ndarray(np.full((720, 640), 128, np.uint8), format="yuv420p")
+    async with asyncio.timeout(60):
+        while True:
+            await asyncio.to_thread(xdotool, display, "search", "--name", "^peer", "windowfocus", "key", key)
+            for _ in range(20):
+                window.on_video(picture)
+                await asyncio.sleep(1 / 30)
+            screen = await asyncio.to_thread(screenshot, display)
+            if happened(screen):
+                return screen
+
+
+async def test_a_key_shows_state_and_figures_and_hides_them(window: Window, on_display: str, notes: Notes) -> None:
+    window.begin_call(VIDEO)
+    window.on_figures(FIGURES)
+    await show_until(window, (640, 480), on_display)
+
+    def has_text(screen: np.ndarray) -> bool:
+        corner = screen[380:540, :300]
+        return (corner > 200).sum() > 200 and np.median(corner) < 60
+
+    screen = await press_until(window, on_display, "i", has_text)
+    assert abs(int(np.median(screen[:200, :700])) - 128) < 20  # the rest of the picture stays
+    await press_until(window, on_display, "i", lambda screen: not has_text(screen))
+    assert notes == []
 
 
 class ClientMessage(ctypes.Structure):

@@ -63,6 +63,8 @@ def relay() -> Iterator[str]:
         (["--fps", "nan"], ["--fps"]),
         (["--duration", "-1"], ["--duration"]),
         (["--stats", "0"], ["--stats"]),
+        (["--snapshot-every", "0"], ["--snapshot-every"]),
+        (["--snapshot-keep", "0"], ["--snapshot-keep"]),
         (["--connect-timeout", "0"], ["--connect-timeout"]),
         (["--video-codec", "av2"], ["--video-codec", "vp8"]),
         (["--ice-server", "stun.example"], ["stun:HOST"]),
@@ -155,6 +157,12 @@ def test_no_speaker(relay: str) -> None:
     nobody = {"PULSE_SERVER": "unix:/nowhere"}
     done = run("--signaling", relay, *TEST_MEDIA, "--play", "speaker:nowhere", **nobody)
     assert_fails(done, 1, "can't open the speaker nowhere", "peer devices")
+
+
+def test_snapshots_that_cannot_be_saved(tmp_path: Path, relay: str) -> None:
+    options = ["--signaling", relay, *TEST_MEDIA, "--snapshot-every", "1", "--snapshot"]
+    assert_fails(run(*options, str(tmp_path / "a.gif")), 1, "a.gif", ".jpg")
+    assert_fails(run(*options, str(tmp_path / "nowhere" / "a.jpg")), 1, "nowhere", "create it")
 
 
 def test_no_display(relay: str) -> None:
