@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     sending.add_argument("--size", metavar="WxH", help="picture size to ask a camera for, or to draw, in pixels")
     sending.add_argument("--fps", type=float, metavar="N", help="frames a second to ask for, or to draw")
     sending.add_argument("--loop", action=_Switch, help="begin a file again when it ends")
+    sending.add_argument("--encoder", metavar="WHICH", help="of H264: software (default), auto for hardware, or a name")
     sending.add_argument("--max-bitrate", metavar="RATE", help="the most that pictures may take, such as 2.5M (bit/s)")
     sending.add_argument("--video-codec", metavar="CODEC", help=f"agree only to this one: {' or '.join(VIDEO_CODECS)}")
     sending.add_argument("--transform", metavar="MODULE:FUNCTION", help="a function on every picture, an array in BGR")

@@ -16,6 +16,11 @@ from signaling.messages import Role, printable
 DEFAULT_SIGNALING = "ws://localhost:8080"
 DEFAULT_CONNECT_TIMEOUT = 20.0
 VIDEO_CODECS = ("vp8", "h264")
+ENCODERS = (
+    "software",
+    "auto",
+    *("h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_v4l2m2m"),
+)
 LATENCIES = ("low", "balanced", "smooth")
 """The values of `peer.media.latency.Latency`, which is not loaded for `peer --help`."""
 
@@ -39,6 +44,8 @@ class PeerOptions:
     fps: float | None = None
     loop: bool = False
     video_codec: Literal["vp8", "h264"] | str | None = None
+    encoder: str = "software"
+    """Whose H264 to use: "software", "auto" for hardware where it works, or the name of one of `ENCODERS`."""
     max_bitrate: int | str | None = None
     latency: str = "balanced"
     """What to trade for a low delay: "low", "balanced" or "smooth"."""
@@ -84,6 +91,7 @@ class PeerOptions:
         if self.signaling is not None:
             _check_url(self.signaling)
         _one_of("--latency", self.latency, LATENCIES)
+        _one_of("--encoder", self.encoder, ENCODERS)
         if self.max_bitrate is not None:
             object.__setattr__(self, "max_bitrate", parse_bitrate(self.max_bitrate))
         if self.play == "none":

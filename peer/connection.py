@@ -29,10 +29,10 @@ from peer._aiortc import (
     Tap,
     TellingConnection,
     TrickleConnection,
+    configure_senders,
     ice_connection,
     is_name,
     keep_transport,
-    limit_bitrate,
     ours,
     peer_connection,
     prepare_senders,
@@ -70,6 +70,8 @@ class ConnectionOptions:
     candidates: CandidatePolicy = CandidatePolicy.ALL
     video_codec: str | None = None
     """"vp8" or "h264": the only video codec to agree to. None takes what both sides have."""
+    encoder: str = "software"
+    """Whose H264 to use: see `peer.media.encoders.hardware.make_h264`."""
     max_bitrate: int | None = None
     latency: Latency = Latency.BALANCED
     """bit/s that pictures may take. None takes what suits their size."""
@@ -145,8 +147,7 @@ class Connection:
                 self._add_transceiver(kind)
         keep_transport(self._pc)
         set_latency(self._pc, options.latency)
-        if options.max_bitrate is not None:
-            limit_bitrate(self._pc, options.max_bitrate)
+        configure_senders(self._pc, options.max_bitrate, options.encoder)
         self._ice: RTCIceTransport = self._pc.getTransceivers()[0].receiver.transport.transport
         self._agent = ice_connection(self._pc)
         if isinstance(self._agent, TrickleConnection):

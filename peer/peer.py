@@ -376,6 +376,7 @@ class Peer:
             candidates=CandidatePolicy(options.candidates),
             video_codec=options.video_codec,
             latency=Latency(options.latency),
+            encoder=options.encoder,
             max_bitrate=None if options.max_bitrate is None else parse_bitrate(options.max_bitrate),
         )
         tracks = self._outgoing.open_tracks()

@@ -13,7 +13,7 @@ from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, 
 from peer._aiortc.names import Names, is_name
 from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
-from peer._aiortc.sender import limit_bitrate, prepare_senders
+from peer._aiortc.sender import configure_senders, prepare_senders
 from peer._aiortc.trade import set_latency
 
 __all__ = [
@@ -23,11 +23,11 @@ __all__ = [
     "Tap",
     "TellingConnection",
     "TrickleConnection",
+    "configure_senders",
     "host_addresses",
     "ice_connection",
     "is_name",
     "keep_transport",
-    "limit_bitrate",
     "ours",
     "peer_connection",
     "prepare_senders",

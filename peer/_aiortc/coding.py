@@ -17,7 +17,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
 from peer.media.bitrate import BitrateController
 from peer.media.encoders.base import VIDEO_CLOCK, Packet, VideoEncoder, prepared
-from peer.media.encoders.h264 import H264Encoder
+from peer.media.encoders.hardware import make_h264
 from peer.media.encoders.vp8 import Vp8Encoder
 from peer.media.fitting import Fitter
 
@@ -31,9 +31,10 @@ class Coder:
     The thread starts with the first frame, and ends with `close`.
     """
 
-    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController) -> None:
+    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController, encoder: str = "software") -> None:
+        """`encoder` is whose H264 to use: see `make_h264`."""
         video = codec.mimeType.lower().startswith("video/")
-        self._codec, self._controller = codec, controller
+        self._codec, self._controller, self._encoder = codec, controller, encoder
         self._make: Callable[[], _Encode] = self._make_video if video else self._make_audio
         self._tasks: queue.SimpleQueue[tuple[asyncio.Future[Coded], Any, bool] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -69,7 +70,7 @@ class Coder:
             self._loop.call_soon_threadsafe(call, *arguments)
 
     def _make_video(self) -> "_Encode":
-        return _VideoCoder(self._codec, self._controller)
+        return _VideoCoder(self._codec, self._controller, self._encoder)
 
     def _make_audio(self) -> "_Encode":
         encoder = get_encoder(self._codec)
@@ -95,12 +96,12 @@ def _settle(future: asyncio.Future[Coded], coded: Coded | None, error: Exception
 class _VideoCoder:
     """Fits each picture to the link and the machine, and codes it."""
 
-    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController) -> None:
+    def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController, encoder: str) -> None:
         self._controller = controller
         self._fitter = Fitter()
         self._fitted: tuple[int, int, int] | None = None
-        make = H264Encoder if codec.name == "H264" else Vp8Encoder
-        self._encoder: VideoEncoder = make(controller.target, controller.maximum)
+        rates = controller.target, controller.maximum
+        self._encoder: VideoEncoder = make_h264(encoder, *rates) if codec.name == "H264" else Vp8Encoder(*rates)
 
     def __call__(self, data: av.VideoFrame | Packet, keyframe: bool) -> Coded:
         seconds = float((data.pts or 0) * (data.time_base or 0))

@@ -78,6 +78,7 @@ class Sender:
         self.kind = track.kind if track is not None else str(track_or_kind)
         self.replaceTrack(track)
         self.controller = BitrateController()
+        self.encoder = "software"
         self._stream = OutboundStream()
         self._ssrc, self._rtx_ssrc = self._stream.ssrc, self._stream.rtx_ssrc
         self._reports = SenderReports(self.kind, self._stream, self.controller)
@@ -155,7 +156,7 @@ class Sender:
             self._prepared = asyncio.create_task(self._code_first(codec, self.track), name="first picture")
 
     async def _code_first(self, codec: RTCRtpCodecParameters, track: MediaStreamTrack) -> "_First | None":
-        coder = self._coder = Coder(codec, self.controller)
+        coder = self._coder = Coder(codec, self.controller, self.encoder)
         try:
             data: Any = await track.recv()
         except MediaStreamError:
@@ -177,7 +178,7 @@ class Sender:
     async def _run_media(self, codec: RTCRtpCodecParameters) -> None:
         try:
             await self._send_first()
-            coder = self._coder = self._coder or Coder(codec, self.controller)
+            coder = self._coder = self._coder or Coder(codec, self.controller, self.encoder)
             while True:
                 track = self.track
                 if track is None:
@@ -318,11 +319,12 @@ def prepare_senders(pc: aiortc.RTCPeerConnection) -> None:
             transceiver.sender.prepare(transceiver._codecs[0])
 
 
-def limit_bitrate(pc: aiortc.RTCPeerConnection, bitrate: int) -> None:
-    """Let no sender of pictures use more, in bit/s; before the first picture."""
+def configure_senders(pc: aiortc.RTCPeerConnection, max_bitrate: int | None, encoder: str) -> None:
+    """The most that pictures may take, in bit/s, and whose H264 to use; before the first picture."""
     for transceiver in pc.getTransceivers():
         if isinstance(transceiver.sender, Sender):
-            transceiver.sender.controller.limit = bitrate
+            transceiver.sender.controller.limit = max_bitrate
+            transceiver.sender.encoder = encoder
 
 
 def _make_sender(track_or_kind: MediaStreamTrack | str, transport: RTCDtlsTransport) -> Any:
