@@ -15,6 +15,7 @@ SMOOTH_LEAST = 10
 
 JITTER_TO_GIVE_WAY = 0.02
 LOSS_TO_GIVE_WAY = 0.015
+LEAST_KNOWN = 50
 CALM_SECONDS = 10.0
 """How long a network must be good before delay is asked to be low again."""
 
@@ -79,6 +80,11 @@ class Jitter:
         self._ordered = []
         self._origin = None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether enough frames came to tell: the first of a call may have waited for its keys."""
+        return len(self._delays) >= LEAST_KNOWN
+
     def beyond_quickest(self, share: float) -> float:
         """The time beyond the quickest within which this share of the frames came."""
         if not self._ordered:
@@ -106,7 +112,7 @@ class Path:
             self._sent = send_time
         self._sent += (send_time - self._sent + 0x800000 & 0xFFFFFF) - 0x800000
         self._jitter.add(self._sent, now)
-        if self._jitter.beyond_quickest(0.95) > JITTER_TO_GIVE_WAY:
+        if self._jitter.is_known and self._jitter.beyond_quickest(0.95) > JITTER_TO_GIVE_WAY:
             self._rough_at = now
 
     def add_loss(self, fraction_lost: float, now: float) -> None:
@@ -123,12 +129,14 @@ class Path:
 class PlayoutRequest:
     """Which play-out delay to ask a browser for, by the `playout-delay` header extension: least and most, in 10 ms.
 
-    Fed by the browser's receiver reports. Times in seconds on one clock.
+    Fed by the browser's receiver reports; one that is bad by itself, as the first of a call may be, changes nothing.
+    Times in seconds on one clock.
     """
 
     latency: Latency = Latency.BALANCED
     bounds: tuple[int, int] = AT_ONCE
     _rough_at: float | None = None
+    _was_bad: bool = False
 
     def __post_init__(self) -> None:
         if self.latency is Latency.SMOOTH:
@@ -138,7 +146,8 @@ class PlayoutRequest:
         """A report on pictures: jitter in seconds, the share of packets lost since the last one (0 to 1)."""
         if self.latency is not Latency.BALANCED:
             return
-        if jitter > JITTER_TO_GIVE_WAY or fraction_lost > LOSS_TO_GIVE_WAY:
+        was_bad, self._was_bad = self._was_bad, jitter > JITTER_TO_GIVE_WAY or fraction_lost > LOSS_TO_GIVE_WAY
+        if self._was_bad and was_bad:
             self._rough_at = now
             self.bounds = BROWSERS_CHOICE
         elif self._rough_at is not None and now - self._rough_at > CALM_SECONDS:

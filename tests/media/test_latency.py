@@ -71,6 +71,8 @@ def test_a_path_is_rough_while_it_jitters_or_loses_and_some_time_after() -> None
 def test_a_browser_is_asked_for_no_delay_until_the_path_is_rough() -> None:
     low, balanced, smooth = (PlayoutRequest(latency) for latency in Latency)
     assert (low.bounds, balanced.bounds) == (AT_ONCE, AT_ONCE)
+    balanced.on_report(0.05, 0.0, 0.5)
+    assert balanced.bounds == AT_ONCE
     for request in (low, balanced, smooth):
         request.on_report(0.05, 0.0, 1.0)
     assert (low.bounds, balanced.bounds, smooth.bounds) == (AT_ONCE, BROWSERS_CHOICE, (10, 4095))
