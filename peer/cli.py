@@ -104,9 +104,11 @@ class _Switch(argparse.BooleanOptionalAction):
         super().__init__(option_strings, dest, **{**rest, "default": None})
 
 
-def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[argparse.Namespace, PeerOptions]:
-    """The options as given, and checked. Raises `UsageError`."""
-    it = parser()
+def parse(
+    arguments: Sequence[str], environment: Mapping[str, str], it: argparse.ArgumentParser | None = None
+) -> tuple[argparse.Namespace, PeerOptions]:
+    """The options as given to a parser like `parser`, and checked. Raises `UsageError`."""
+    it = it or parser()
     given = it.parse_args([*_from_environment(it, environment), *arguments])
     values = {
         name: value

@@ -43,9 +43,9 @@ SANS_IO = {
 IO_MODULES = {"asyncio", "socket", "ssl", "threading", "websockets", "aiortc", "aioice", "http", "subprocess", "av"}
 
 LAYERS = [
-    {"peer.cli", "peer.__main__"},
-    {"peer.commands"},
+    {"peer.cli", "peer.__main__", "peer.commands"},
     {"peer.peer", "peer.console", "peer.keyboard"},
+    {"peer.checks"},
     {"peer.driver", "peer.local_relay"},
     {"peer.call"},
     {"peer.connection", "peer.network"},
