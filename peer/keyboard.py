@@ -109,7 +109,7 @@ def next_camera(cameras: "Sequence[Entry]", label: str) -> str | None:
 
     def is_sent(camera: "Entry") -> bool:
         names = (name.removeprefix("camera:") for name in (camera.value, *camera.aliases))
-        return any(name in label.split() or (not name.isdecimal() and name in label) for name in names)
+        return any(f" {name} " in f" {label} " for name in names if not name.isdecimal())
 
     current = next((index for index, camera in enumerate(cameras) if is_sent(camera)), None)
     if current is None:

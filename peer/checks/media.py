@@ -111,7 +111,7 @@ async def _time_sound() -> float:
 
 
 async def check_devices(options: PeerOptions, *, verbose: bool) -> AsyncIterator[Result]:
-    """Open every camera, microphone and speaker that is listed, and what the options name, for a moment."""
+    """Open every camera, microphone, screen and speaker that is listed, and what the options name, for a moment."""
     entries = await asyncio.to_thread(list_devices)
     for kind, noun, wanted in (("video", "camera", options.video), ("audio", "microphone", options.audio)):
         listed = [entry.value for entry in entries if entry.kind == noun]
@@ -121,6 +121,8 @@ async def check_devices(options: PeerOptions, *, verbose: bool) -> AsyncIterator
             yield await _check_source(kind, value, noun, options, asked=value == wanted)
         if not listed:
             yield Result(noun, State.ABSENT, "none is connected", "without one, the test source is sent")
+    for screen in (entry.value for entry in entries if entry.kind == "screen" and entry.value != options.video):
+        yield await _check_source("video", screen, "screen", options, asked=False)
     for entry in entries:
         if entry.kind == "speaker" and entry.value != options.play:
             yield await _check_speaker(entry.value, asked=False)

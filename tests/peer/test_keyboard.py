@@ -191,7 +191,7 @@ def test_json_and_a_pipe_have_no_keys(relay: str) -> None:
 
 
 CAMERAS = [
-    Entry("camera", "camera:FaceTime", ("camera:/dev/video0", "camera:0")),
+    Entry("camera", "camera:FaceTime", ["/dev/video0", "camera:30"]),
     Entry("camera", "camera:/dev/video10"),
     Entry("camera", "camera:/dev/video1"),
 ]
