@@ -11,8 +11,8 @@ from typing import cast
 from peer.errors import UsageError
 
 COMMANDS = {
-    "doctor": "try all that a call needs, and say what to do about what fails",
     "devices": "list cameras, microphones, speakers and screens, as values for the options",
+    "doctor": "try all that a call needs, and say what to do about what fails",
 }
 
 
