@@ -61,6 +61,8 @@ def parser() -> argparse.ArgumentParser:
     sending.add_argument("--loop", action=_Switch, help="begin a file again when it ends")
     sending.add_argument("--encoder", metavar="WHICH", help="of H264: software (default), auto for hardware, or a name")
     sending.add_argument("--max-bitrate", metavar="RATE", help="the most that pictures may take, such as 2.5M (bit/s)")
+    sending.add_argument("--start", type=float, metavar="S", help="begin a file so many seconds from its beginning")
+    sending.add_argument("--reencode", action=_Switch, help="code a file anew even where it could be sent as it is")
     sending.add_argument("--video-codec", metavar="CODEC", help=f"agree only to this one: {' or '.join(VIDEO_CODECS)}")
     sending.add_argument("--transform", metavar="MODULE:FUNCTION", help="a function on every picture, an array in BGR")
     receiving = it.add_argument_group("what to do with the partner's picture and sound")

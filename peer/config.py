@@ -43,6 +43,10 @@ class PeerOptions:
     size: tuple[int, int] | str | None = None
     fps: float | None = None
     loop: bool = False
+    start: float = 0.0
+    """Seconds from its beginning where a file begins to play."""
+    reencode: bool = False
+    """Code the pictures of a file or stream anew, even where they could be sent as they are."""
     video_codec: Literal["vp8", "h264"] | str | None = None
     encoder: str = "software"
     """Whose H264 to use: "software", "auto" for hardware where it works, or the name of one of `ENCODERS`."""
@@ -100,6 +104,7 @@ class PeerOptions:
             object.__setattr__(self, "size", parse_size(self.size))
         for option, value, least in (
             ("--fps", self.fps, 1.0),
+            ("--start", self.start, 0.0),
             ("--duration", self.duration, 0.1),
             ("--stats", self.stats, 0.1),
             ("--snapshot-every", self.snapshot_every, 0.1),

@@ -216,7 +216,7 @@ class Peer:
         options = self.options
         size = options.size if isinstance(options.size, tuple) else None
         video, audio = (wanted.get(kind, "none") for kind in ("video", "audio"))
-        return SourceRequest(video, audio, size, options.fps, options.loop)
+        return SourceRequest(video, audio, size, options.fps, options.loop, options.start, options.reencode)
 
     async def _join(self) -> None:
         url = self.options.signaling or DEFAULT_SIGNALING

@@ -7,6 +7,7 @@ from typing import Any
 from aiortc import MediaStreamTrack, RTCStatsReport
 
 from peer.events import StreamSummary
+from peer.media.codedtrack import CodedWrapper
 
 
 @dataclass(slots=True)
@@ -24,7 +25,8 @@ class Meter:
             self.audio_frames += 1
             return
         self.video_frames += 1
-        self.width, self.height = getattr(frame, "width", self.width), getattr(frame, "height", self.height)
+        size = getattr(frame, "opaque", None) or (self.width, self.height)  # of a picture that was coded before
+        self.width, self.height = getattr(frame, "width", size[0]), getattr(frame, "height", size[1])
 
     def summary(self, bytes_: int, seconds: float) -> StreamSummary:
         """The counts, and the rate of `bytes_` over `seconds`."""
@@ -32,13 +34,13 @@ class Meter:
         return StreamSummary(self.video_frames, self.width, self.height, self.audio_frames, rate)
 
 
-class MeteredTrack(MediaStreamTrack):
+class MeteredTrack(CodedWrapper, MediaStreamTrack):
     """A track that counts what is taken from it."""
 
     def __init__(self, track: MediaStreamTrack, meter: Meter) -> None:
         super().__init__()
         self.kind = track.kind
-        self._track = track
+        self._track = self._below = track
         self._meter = meter
 
     async def recv(self) -> Any:

@@ -21,6 +21,12 @@ need pulseaudio pulseaudio
 need pactl pulseaudio-utils
 ls /usr/lib/*/alsa-lib/libasound_module_pcm_pulse.so >/dev/null 2>&1 || missing="$missing libasound2-plugins"
 need_library() { ldconfig -p | grep -q "$1" || missing="$missing $2"; }
+need_file() { [ -e "$1" ] || missing="$missing $2"; }
+gstreamer="/usr/lib/$(uname -m)-linux-gnu"
+need_file "$gstreamer/girepository-1.0/GstRtspServer-1.0.typelib" gir1.2-gst-rtsp-server-1.0
+need_file "$gstreamer/gstreamer-1.0/libgstrtp.so" gstreamer1.0-plugins-good
+need_file "$gstreamer/gstreamer-1.0/libgstvideoparsersbad.so" gstreamer1.0-plugins-bad
+need_file /usr/lib/python3/dist-packages/gi python3-gi
 need_library libatomic.so.1 libatomic1
 need_library libGL.so.1 libgl1
 need_library libglib-2.0.so.0 libglib2.0-0

@@ -41,6 +41,7 @@ from peer._aiortc.outbound import HISTORY_PACKETS, OutboundStream
 from peer._aiortc.scope import is_ours
 from peer._aiortc.sender_reports import SenderReports
 from peer.media.bitrate import BitrateController
+from peer.media.codedtrack import Passage
 from peer.media.latency import Latency, PlayoutRequest
 from peer.media.packets import MAX_PAYLOAD
 from peer.media.sound import level_dbov
@@ -83,6 +84,7 @@ class Sender:
         self._ssrc, self._rtx_ssrc = self._stream.ssrc, self._stream.rtx_ssrc
         self._reports = SenderReports(self.kind, self._stream, self.controller)
         self._coder: Coder | None = None
+        self._passage = Passage(self.controller)
         self._tasks: list[asyncio.Task[None]] = []
         self._prepared: asyncio.Task[_First | None] | None = None
         self._keyframe_wanted = False
@@ -157,10 +159,12 @@ class Sender:
 
     async def _code_first(self, codec: RTCRtpCodecParameters, track: MediaStreamTrack) -> "_First | None":
         coder = self._coder = Coder(codec, self.controller, self.encoder)
+        self._passage.offer(track, codec.name)
         try:
             data: Any = await track.recv()
         except MediaStreamError:
             return None
+        self._passage.note(data, time.monotonic())
         payloads, timestamp = await coder(data, True)  # noqa: FBT003
         return _First(payloads, timestamp, time.monotonic())
 
@@ -174,6 +178,7 @@ class Sender:
             await self._send_payloads(first.payloads, first.timestamp, None)
         else:
             self._keyframe_wanted = True
+            self._passage.ask_keyframe()
 
     async def _run_media(self, codec: RTCRtpCodecParameters) -> None:
         try:
@@ -185,6 +190,7 @@ class Sender:
                     self._wake.clear()
                     await self._wake.wait()
                     continue
+                self._passage.offer(track, codec.name)
                 data: Any
                 try:
                     data = await track.recv()
@@ -198,7 +204,8 @@ class Sender:
             return  # The transport is gone; whoever owns the connection hears of it from there.
 
     async def _send_frame(self, coder: Coder, data: Any) -> None:
-        keyframe, self._keyframe_wanted = self._keyframe_wanted, False
+        follows_packet = self._passage.note(data, time.monotonic())
+        keyframe, self._keyframe_wanted = self._keyframe_wanted or follows_packet, False
         level = level_dbov(data) if isinstance(data, av.AudioFrame) else None
         try:
             payloads, timestamp = await coder(data, keyframe)
@@ -292,6 +299,7 @@ class Sender:
         pause = min(max(pause, KEYFRAME_PAUSE_SECONDS), MAX_KEYFRAME_PAUSE_SECONDS)
         if now - self._keyframe_at > pause:
             self._keyframe_wanted = True
+            self._passage.ask_keyframe()
 
     def _on_remb(self, packet: RtcpPsfbPacket) -> None:
         try:

@@ -1,16 +1,21 @@
 """Plays a file once or for ever: its pictures and its sound in the form that calls need, into a playout."""
 
 import dataclasses
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import av
 from av.format import Flags
 
+from peer.media.codedtrack import CodedWish
 from peer.media.film import Streams, decode, open_film, streams_of
+from peer.media.passer import Passed, Passer
 from peer.media.pictures import fitted, to_yuv420p, turned
 from peer.media.playout import Playout, Ready
 from peer.media.sound import BLOCK, RATE, Block, Blocks, Resampler
+
+logger = logging.getLogger(__name__)
 
 LARGEST = (1920, 1080)
 FASTEST = 60.0
@@ -26,6 +31,8 @@ class Film:
     size: tuple[int, int] | None = None  # width, height; pictures keep their shape and are never made larger
     fps: float | None = None
     loop: bool = False
+    start: float = 0.0  # seconds from the film's beginning
+    options: dict[str, str] = field(default_factory=dict)  # what to open it with
 
 
 def play(film: Film, playout: Playout) -> None:
@@ -37,8 +44,8 @@ def play(film: Film, playout: Playout) -> None:
     try:
         while True:
             end = begin
-            with open_film(film.url) as file:
-                for kind, ready in _frames(file, film):
+            with open_film(film.url, film.options) as file:
+                for kind, ready in frames_of(file, film, playout.wish):
                     moved = dataclasses.replace(ready, time=begin + ready.time)
                     playout.put(kind, moved)
                     if playout.abandoned:
@@ -51,47 +58,71 @@ def play(film: Film, playout: Playout) -> None:
         playout.finish()
 
 
-def _frames(file: av.container.InputContainer, film: Film) -> Iterator[tuple[str, Ready]]:
-    """One run through a file, from time 0."""
+def frames_of(file: av.container.InputContainer, film: Film, wish: CodedWish) -> Iterator[tuple[str, Ready]]:
+    """One run through a file, from where the film is to start, which is time 0."""
     streams = streams_of(file, film.kinds)
-    clock = _Clock(streams, jumps=Flags.ts_discont in Flags(file.format.flags))
+    clock = _Clock(streams, film.start, jumps=Flags.ts_discont in Flags(file.format.flags))
+    if film.start:
+        _seek(file, clock.begin)
     pictures = _Pictures(film, streams.get("video"))
     sounds = _Sounds()
+    passers = {
+        stream.index: Passer(stream, wish, clock.begin)
+        for stream in streams.values()
+        if isinstance(stream, av.VideoStream)
+    }
     for stream in streams.values():
         stream.codec_context.thread_type = "AUTO"
     for packet in file.demux(*streams.values()):
-        for frame in decode(packet):
-            time = clock.time(frame)
-            if isinstance(frame, av.AudioFrame):
-                yield from (("audio", ready) for ready in sounds.convert(frame, time))
-            elif ready := pictures.convert(frame, time):
+        passer = passers.get(packet.stream.index)
+        for content in passer.take(packet) if passer else decode(packet):
+            time = clock.time(content.time)
+            if time is not None and time < 0:
+                continue  # what has to be decoded to get to the start
+            if isinstance(content, av.AudioFrame):
+                yield from (("audio", ready) for ready in sounds.convert(content, time))
+            elif ready := pictures.convert(content, time):
                 yield "video", ready
     yield from (("audio", ready) for ready in sounds.rest())
 
 
-class _Clock:
-    """Makes the timestamps of a file start at 0, whatever they start with."""
+def _seek(file: av.container.InputContainer, time: float) -> None:
+    """Go near a time, on the film's own clock; where that can't be done, all before it is read."""
+    try:
+        file.seek(int(time * av.time_base))
+    except av.FFmpegError as error:
+        logger.debug("reading up to %g s, for it can't be sought: %s", time, error.strerror)
 
-    def __init__(self, streams: Streams, *, jumps: bool) -> None:
+
+class _Clock:
+    """Makes the timestamps of a file start at 0 where it is to start, whatever they start with."""
+
+    def __init__(self, streams: Streams, start: float, *, jumps: bool) -> None:
         starts = [
             float(s.start_time * s.time_base) for s in streams.values() if s.start_time is not None and s.time_base
         ]
-        self._start: float | None = min(starts, default=None)
+        self._zero: float | None = min(starts, default=None)
+        self._start = start
         self._jumps = jumps
-        self._last = 0.0
+        self._last: float | None = None
 
-    def time(self, frame: av.VideoFrame | av.AudioFrame) -> float | None:
-        """The time of a frame, or None where the file does not tell."""
-        if frame.time is None:
+    @property
+    def begin(self) -> float:
+        """Where to start, on the file's own clock."""
+        return (self._zero or 0.0) + self._start
+
+    def time(self, time: float | None) -> float | None:
+        """The time of a frame, below 0 where it is before the start; None where the file does not tell."""
+        if time is None:
             return None
-        if self._start is None:
-            self._start = frame.time
-        time = frame.time - self._start
-        if self._jumps and abs(time - self._last) > DISCONTINUITY:
-            self._start += time - self._last
-            time = self._last
-        self._last = time
-        return max(time, 0.0)
+        if self._zero is None:
+            self._zero = time
+        result = time - self.begin
+        if self._jumps and self._last is not None and abs(result - self._last) > DISCONTINUITY:
+            self._zero += result - self._last
+            result = self._last
+        self._last = result
+        return result if self._start else max(result, 0.0)
 
 
 class _Pictures:
@@ -107,10 +138,12 @@ class _Pictures:
         self._next = 0.0  # when the next picture is expected
         self._last_slot = -1
 
-    def convert(self, frame: av.VideoFrame, time: float | None) -> Ready | None:
+    def convert(self, frame: av.VideoFrame | Passed, time: float | None) -> Ready | None:
         """The picture to send; None when this one is too much for the rate."""
         time = self._next if time is None else time
         self._next = time + self._interval
+        if isinstance(frame, Passed):
+            return Ready(time, frame, self._interval)
         slot = round(time * self._fps)
         if slot <= self._last_slot:
             return None

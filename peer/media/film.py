@@ -1,18 +1,27 @@
 """A file or URL with pictures and sound: opened, and looked into."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import av
 from av.stream import Disposition
 
 from peer.errors import MediaError
+from peer.media.codedtrack import CODECS, Coded, unfit
+from peer.media.encoders.base import Packet
 
 logger = logging.getLogger(__name__)
 
 NETWORK_TIMEOUT = 5.0  # seconds for a connection, and for each read
 TRIES = 500  # packets that are looked at before a file counts as undecodable
+LIVE = {"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"}
+"""Protocols that bring a stream in its own time."""
+UNTIMED = {"mpjpeg"}
+"""Formats of live streams without times: pictures of a camera, one after another (multipart/x-mixed-replace)."""
+QUICKLY = {"rtsp_flags": "prefer_tcp", "analyzeduration": "1000000", "fpsprobesize": "0"}
+"""Over TCP nothing is lost on the way, and firewalls let it in; a longer look at a stream would delay it."""
+SAMPLE = 30  # pictures whose order is looked at
 
 Streams: TypeAlias = dict[str, av.VideoStream | av.AudioStream]
 """By kind."""
@@ -24,6 +33,10 @@ class Contents:
 
     kinds: frozenset[str]
     still: bool  # a photograph
+    coded: Coded | None = None  # what its pictures could be sent as without coding them anew
+    live: bool = False  # it comes in its own time, and can't be paused
+    seconds: float | None = None  # where that is known
+    options: dict[str, str] = field(default_factory=dict)  # to open it with
 
 
 def probe(url: str) -> Contents:
@@ -34,22 +47,49 @@ def probe(url: str) -> Contents:
         streams = streams_of(file, frozenset({"audio", "video"}))
         if not streams:
             raise MediaError(f"can't play {shown(url)}: there is neither picture nor sound in it")
-        found = set()
+        first: dict[str, av.VideoFrame | av.AudioFrame] = {}
+        pictures: list[Packet] = []
         for count, packet in enumerate(file.demux(*streams.values())):
-            if decode(packet):
-                found.add(packet.stream.type)
-            if len(found) == len(streams) or count == TRIES:
+            if packet.stream.type == "video" and packet.size:
+                pictures.append(packet)
+            for frame in decode(packet):
+                first.setdefault(packet.stream.type, frame)
+            if (len(first) == len(streams) and len(pictures) >= SAMPLE) or count == TRIES:
                 break
-        if not found:
+        if not first:
             raise MediaError(f"can't play {shown(url)}: nothing in it can be decoded; is it damaged?")
-        return Contents(frozenset(found), still=file.format.name.endswith("_pipe"))
+        still = file.format.name.endswith("_pipe")
+        coded = None if still else _coded(file, streams.get("video"), pictures, first.get("video"), shown(url))
+        seconds = None if file.duration is None else file.duration / av.time_base
+        untimed = file.format.name in UNTIMED and "://" in url
+        live = untimed or url.partition("://")[0].lower() in LIVE
+        options = {"use_wallclock_as_timestamps": "1"} if untimed else {}
+        return Contents(frozenset(first), still and not untimed, coded, live, seconds, options)
 
 
-def open_film(url: str) -> av.container.InputContainer:
+def _coded(
+    file: av.container.InputContainer,
+    stream: av.VideoStream | av.AudioStream | None,
+    packets: list[Packet],
+    frame: av.VideoFrame | av.AudioFrame | None,
+    name: str,
+) -> Coded | None:
+    """How a film's pictures are coded, if they can be sent so."""
+    if not isinstance(stream, av.VideoStream) or not isinstance(frame, av.VideoFrame):
+        return None
+    if reason := unfit(stream, packets, frame):
+        logger.info("the pictures of %s are coded anew: %s", name, reason)
+        return None
+    codec, rate = CODECS[stream.codec_context.name], float(stream.average_rate or 0)
+    return Coded(codec, (frame.width, frame.height), rate, stream.bit_rate or file.bit_rate or 0)
+
+
+def open_film(url: str, options: dict[str, str] | None = None) -> av.container.InputContainer:
     """Open a file or URL; raises MediaError with one line."""
     try:
         if "://" in url:
-            return av.open(url, timeout=(NETWORK_TIMEOUT, NETWORK_TIMEOUT))
+            live = QUICKLY if url.partition("://")[0].lower() in LIVE else {}
+            return av.open(url, options={**live, **(options or {})}, timeout=(NETWORK_TIMEOUT, NETWORK_TIMEOUT))
         return av.open(f"file:{url}")  # "file:" keeps a colon in the name from being taken for a protocol
     except av.InvalidDataError as error:
         raise MediaError(f"can't play {shown(url)}: it is no video or sound file, or it is damaged") from error

@@ -7,6 +7,7 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 
+from peer.media.codedtrack import CodedWrapper
 from peer.media.pictures import black
 from peer.media.sound import BLOCK, block_frame
 
@@ -14,13 +15,13 @@ BLACK_SECONDS = 0.2  # between two black pictures
 SIZE = (640, 360)  # of a black picture in place of a coded one, whose size is not known
 
 
-class MutableTrack(MediaStreamTrack):
+class MutableTrack(CodedWrapper, MediaStreamTrack):
     """Another track, or black and silence in the same rhythm."""
 
     def __init__(self, track: MediaStreamTrack, is_muted: Callable[[], bool]) -> None:
         super().__init__()
         self.kind = track.kind
-        self._track = track
+        self._track = self._below = track
         self._is_muted = is_muted
         self._black_at: float | None = None  # the time of the last black picture; None while it is not muted
         self._size = SIZE
@@ -31,8 +32,11 @@ class MutableTrack(MediaStreamTrack):
             data = await self._track.recv()
             if isinstance(data, av.VideoFrame):
                 self._size = data.width, data.height
+            elif isinstance(data, av.Packet) and isinstance(data.opaque, tuple):
+                self._size = data.opaque
             if not self._is_muted():
                 if self._black_at is not None and isinstance(data, av.Packet) and not data.is_keyframe:
+                    self.ask_keyframe()
                     continue  # coded pictures can go on only with one that needs no other
                 self._black_at = None
                 return data

@@ -9,13 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import av
+import numpy as np
 
+from peer.media.codedtrack import CodedWish
+from peer.media.passer import Passed
 from peer.media.sound import Samples
 from peer.media.threads import call_on_loop
 
 LEAD = 0.3  # seconds of each kind to keep ready
 MOST_BYTES = 48 << 20  # and at most so much, where a kind is rare and all the other has to be kept until it comes
 SLACK = 0.1  # seconds that a frame may be late
+CODED_SLACK = 1.0  # the same for a coded picture: without it, those after it are lost as well
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Ready:
     """A picture, or 20 ms of sound, and when it is played: in seconds from the beginning of the file."""
 
     time: float
-    content: av.VideoFrame | Samples
+    content: av.VideoFrame | Samples | Passed
     duration: float = 0.0  # seconds
 
     @property
@@ -31,7 +35,7 @@ class Ready:
         """In bytes."""
         if isinstance(self.content, av.VideoFrame):
             return sum(plane.buffer_size for plane in self.content.planes)
-        return self.content.nbytes
+        return len(self.content.data) if isinstance(self.content, Passed) else self.content.nbytes
 
 
 class PlayedOut(Exception):  # noqa: N818 not an error: the file is at its end, or the track was stopped
@@ -41,9 +45,10 @@ class PlayedOut(Exception):  # noqa: N818 not an error: the file is at its end, 
 class Playout:
     """The stock and the clock of one call's tracks.
 
-    The clock starts with the first frame that is asked for. When the stock is empty and the next frame comes too late,
-    because a disk or a network was slow, the clock is set back for all kinds, so they stay in sync. When it is the
-    caller who is late, frames are dropped.
+    The clock starts with the first frame that is asked for; with the second, if that is a coded picture, which senders
+    take ahead of a connection: those after it are of no use without it, and must not become overdue meanwhile.
+    When the stock is empty and the next frame comes too late, because a disk or a network was slow, the clock is set
+    back for all kinds, so they stay in sync. When it is the caller who is late, frames are dropped.
     """
 
     def __init__(self, kinds: Iterable[str], loop: asyncio.AbstractEventLoop) -> None:
@@ -55,6 +60,10 @@ class Playout:
         self._arrived = {kind: asyncio.Event() for kind in self._stock}
         self._origin: float | None = None  # when time 0 is played, on the monotonic clock; set with the first frame
         self._set_back = 0.0
+        self.wish = CodedWish()
+        self._torn = False  # whether a coded picture was dropped, so that those that build on it are of no use
+        self.taken = False  # whether any frame was asked for
+        self._shown_first = False
 
     # The decoder's side, in its thread.
 
@@ -93,8 +102,24 @@ class Playout:
         frames = self._stock[kind]
         if self._origin is None or self._late(frames[0]) < LEAD + SLACK:
             return False
-        self._bytes -= frames.popleft().size
+        self._forget_first(kind)
         return True
+
+    def _forget_first(self, kind: str) -> None:
+        dropped = self._stock[kind].popleft()
+        self._bytes -= dropped.size
+        self._note_drop(dropped)
+
+    def _note_drop(self, ready: Ready) -> None:
+        if isinstance(ready.content, Passed):
+            self._torn = self.wish.keyframe = True
+
+    def _is_torn(self, ready: Ready) -> bool:
+        """Whether a picture builds on one that was dropped."""
+        if isinstance(ready.content, np.ndarray):
+            return False
+        self._torn = self._torn and isinstance(ready.content, Passed) and not ready.content.keyframe
+        return self._torn
 
     def _wake(self, kind: str) -> None:
         call_on_loop(self._loop, self._arrived[kind].set)
@@ -103,12 +128,20 @@ class Playout:
 
     async def get(self, kind: str) -> Ready:
         """Wait until the next frame is due. Its time is now on the clock of the call, which never goes back."""
+        self.taken = True
         while True:
             ready, waited = await self._next(kind)
+            if self._is_torn(ready):
+                continue
+            coded = isinstance(ready.content, Passed)
+            if coded and self._origin is None and not self._shown_first:
+                self._shown_first = True
+                return ready
             late = self._late(ready)
             if late > SLACK and waited:
                 self._set_back += late
-            elif late > SLACK or (late > 0 and self._next_is_due(kind)):
+            elif late > (CODED_SLACK if coded else SLACK) or (late > 0 and not coded and self._next_is_due(kind)):
+                self._note_drop(ready)
                 continue
             elif late < 0:
                 await asyncio.sleep(-late)
@@ -121,6 +154,19 @@ class Playout:
                 self._bytes -= ready.size
             self._changed.notify_all()
         self._arrived[kind].set()
+
+    def ask_keyframe(self) -> None:
+        """Coded pictures are of no use to the partner up to the next keyframe: take them back, to be decoded."""
+        with self._changed:
+            frames = self._stock.get("video", deque())
+            since: float | None = None
+            while frames and isinstance(passed := frames[0].content, Passed) and not passed.keyframe:
+                since = passed.time if since is None else since
+                self._bytes -= frames.popleft().size
+            if not frames:
+                self._torn = True
+                self.wish.since, self.wish.keyframe = since, True
+            self._changed.notify_all()
 
     async def _next(self, kind: str) -> tuple[Ready, bool]:
         """The next frame of the stock, and whether it had to be waited for."""

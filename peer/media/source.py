@@ -35,7 +35,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SourceRequest:
-    """The values of `--video`, `--audio`, `--size`, `--fps` and `--loop`.
+    """The values of `--video`, `--audio`, `--size`, `--fps`, `--loop`, `--start` and `--reencode`.
 
     `size` is (width, height) in pixels and `fps` frames a second: what a camera is asked for, what the test picture
     is drawn in, and the most that a file is sent with. None leaves the choice to the source.
@@ -46,3 +46,5 @@ class SourceRequest:
     size: tuple[int, int] | None = None
     fps: float | None = None
     loop: bool = False
+    start: float = 0.0  # seconds from a file's beginning
+    reencode: bool = False  # never send pictures as they are coded in a file or stream

@@ -6,10 +6,12 @@ from typing import Any
 
 from aiortc import MediaStreamError, MediaStreamTrack
 
+from peer.media.codedtrack import CodedWrapper
+
 STEP = 0.001  # seconds between two frames, at least, where a source's clock would go back
 
 
-class SwitchedTrack(MediaStreamTrack):
+class SwitchedTrack(CodedWrapper, MediaStreamTrack):
     """What `RTCRtpSender.replaceTrack` does (W3C webrtc-pc §5.2), on one clock: a receiver sees time go on.
 
     When its content ends, it waits for other content, until it is stopped.
@@ -19,6 +21,8 @@ class SwitchedTrack(MediaStreamTrack):
         super().__init__()
         self.kind = content.kind
         self._content: MediaStreamTrack | None = content
+        self._below = content
+        self._coded: tuple[str | None, int | None] = None, None  # what the sender said to the content before
         self._changed = asyncio.Event()
         self._offset: float | None = 0.0  # seconds from the content's clock to ours; None until its first frame
         self._start: float | None = None  # when our clock was 0; set by the first frame
@@ -27,6 +31,8 @@ class SwitchedTrack(MediaStreamTrack):
     def switch_to(self, content: MediaStreamTrack | None) -> None:
         """Go on with another track of this kind, or with none. The one before is stopped."""
         before, self._content = self._content, content
+        self._below = content
+        super().pass_coded(*self._coded)
         self._offset = None
         self._changed.set()
         if before is not None:
@@ -49,6 +55,11 @@ class SwitchedTrack(MediaStreamTrack):
             if self._content is content:
                 return self._timed(data)
         raise MediaStreamError
+
+    def pass_coded(self, codec: str | None, most: int | None) -> None:
+        """See `CodedTrack`; it holds for other content, too."""
+        self._coded = codec, most
+        super().pass_coded(codec, most)
 
     def stop(self) -> None:
         """End it, and what it holds."""

@@ -110,13 +110,18 @@ def make_file(
     codecs: tuple[str, str] = ("libx264", "aac"),
     first: float = 0.0,
     options: dict[str, str] | None = None,
+    coder: dict[str, str] | None = None,
 ) -> Path:
-    """A file with test pictures (their counter is the number of the frame) and this sound, `first` seconds late."""
+    """A file with test pictures (their counter is the number of the frame) and this sound, `first` seconds late.
+
+    `options` are those of the container, `coder` those of the pictures' encoder.
+    """
     with av.open(str(path), "w", options=options or {}) as file:
         video: Any = None
         if size:
             video = file.add_stream(codecs[0], rate=fps)
             video.width, video.height, video.pix_fmt = *size, pixels
+            video.options = coder or {}
         audio: Any = None
         if sound is not None:
             audio = file.add_stream(codecs[1], rate=rate)

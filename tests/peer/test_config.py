@@ -125,6 +125,8 @@ VALUES = {
     "size": ("640x480", (640, 480)),
     "fps": ("15", 15.0),
     "loop": (True, True),
+    "start": ("1.5", 1.5),
+    "reencode": (True, True),
     "video_codec": ("vp8", "vp8"),
     "transform": ("edges:edges", "edges:edges"),
     "transform_received": ("edges.py:edges", "edges.py:edges"),
