@@ -14,6 +14,9 @@ from benchmarks.rounds import Measured
 from benchmarks.tables import Table
 from benchmarks.watch import median
 
+LEAST_RATE, LEAST_SHARE = 28.5, 0.95
+"""Of 30 frames a second, and of their being of full size."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -36,6 +39,7 @@ def judge_calls(measured: Measured) -> list[Verdict]:
     full = [one.full_size_after for one in back.get("peer", [])]
     return [
         _at_most("latency p50, peer to Chrome", latency_out, 0.35, "x Chrome to Chrome"),
+        _sends_all("what the peer sends while it is measured", out.get("peer", [])),
         _at_most("latency p50, Chrome to peer", latency_back, 0.4, "x Chrome to Node"),
         _at_most("processor time", cores.get("peer", nan) / cores.get("node", nan), 0.9, "x Node"),
         _no_worse("PSNR, first 5 s", out, lambda one: quality.mean_psnr(one.first_likeness)),
@@ -77,6 +81,15 @@ def tabulate(runs: Sequence[Sequence[Verdict]]) -> Table:
 def _at_most(what: str, figure: float, limit: float, unit: str, digits: int = 2) -> Verdict:
     words = "no figure" if math.isnan(figure) else "never" if figure == math.inf else f"{figure:.{digits}f} {unit}"
     return Verdict(what, words, f"at most {limit:g} {unit}", figure <= limit)
+
+
+def _sends_all(what: str, directions: list[Direction]) -> Verdict:
+    """Few or small pictures would be quick and cheap: latency and processor time count for all of them only."""
+    rate, share = median(one.rate for one in directions), median(one.full_size_share for one in directions)
+    words = f"{rate:.1f} frames/s, {100 * share:.0f} % at full size" if directions else "no figure"
+    return Verdict(
+        what, words, f"at least {LEAST_RATE:g}, {100 * LEAST_SHARE:g} %", rate >= LEAST_RATE and share >= LEAST_SHARE
+    )
 
 
 def _no_worse(what: str, out: dict[str, list[Direction]], measure: Callable[[Direction], float]) -> Verdict:
