@@ -13,7 +13,7 @@ import numpy as np  # noqa: F401
 import peer.peer  # noqa: F401
 from peer.media import alsa
 
-SCENARIOS = ["wrong", "call", "unplug"]
+SCENARIOS = ["wrong", "call", "unplug", "play"]
 
 
 def run_all(share: Path, names: list[str]) -> None:
