@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import av
+import av.container
 import numpy as np
 from aiortc import MediaStreamError, MediaStreamTrack
 
@@ -186,7 +187,7 @@ class _Capture:
         path = (moved() if self._lost and moved else None) or opening.file
         with av.open(path, format=opening.format, options=opening.options) as file:
             sounds = _Sounds(self._begin)
-            for frame in file.decode(file.streams[0]):
+            for frame in _decoded(file):
                 if self.stopping:
                     return
                 self._heard = time.monotonic()
@@ -195,7 +196,7 @@ class _Capture:
                     self._tell(f"{self._found.device.label} is back")
                 if isinstance(frame, av.VideoFrame):
                     yield self._picture(frame)
-                elif isinstance(frame, av.AudioFrame):
+                else:
                     yield from sounds.convert(frame)
 
     def _picture(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -219,6 +220,17 @@ class _Capture:
             self._box.clear()
         for frame in frames:
             self._deliver(frame)
+
+
+def _decoded(file: av.container.InputContainer) -> Iterator[Frame]:
+    """What a device gives, but for the broken pictures that USB cameras send now and then, above all at the start."""
+    for packet in file.demux(file.streams[0]):
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError as error:
+            logger.debug("left out what can't be decoded: %s", error)
+            continue
+        yield from (frame for frame in frames if isinstance(frame, av.VideoFrame | av.AudioFrame))
 
 
 class _Sounds:

@@ -242,3 +242,31 @@ def test_sound_of_a_card_with_a_wrong_clock_keeps_the_machines_time(monkeypatch:
         for block in sounds.convert(piece):
             ahead = block.time + 0.02 - (clock.now - 100.0)
     assert -0.04 < ahead < 0.01
+
+
+async def test_a_broken_picture_is_left_out_and_the_camera_kept(tmp_path: Path, notes: Notes) -> None:
+    """As USB cameras give with MJPEG, which is why the stream's pictures are spoilt one by one here."""
+    path = tmp_path / "device.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuvj420p"
+        for number in range(10):
+            picture = av.VideoFrame(320, 240, "yuvj420p")
+            picture.pts = number
+            for packet in stream.encode(picture):
+                if number in (3, 6):
+                    broken = av.Packet(b"no picture at all")
+                    broken.stream, broken.time_base = packet.stream, packet.time_base
+                    broken.pts, broken.dts = packet.pts, packet.dts
+                    file.mux(broken)
+                else:
+                    file.mux(packet)
+    device = Device("video", "device.mkv", [Opening(str(path), "matroska")])
+    source = DeviceSource(await find([device]), notes.append)
+    (track,) = source.open_tracks()
+    given = source._capture
+    assert given is not None
+    count = sum(1 for _ in given._frames())
+    assert count == 8
+    await track.recv()
+    await source.close()
