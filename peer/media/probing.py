@@ -5,6 +5,7 @@ import logging
 import os
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import av
 
@@ -80,7 +81,9 @@ def explained(error: Exception, kind: str) -> str:
 
 
 def real_error(error: Exception, opening: Opening) -> Exception:
-    """What PyAV says of ALSA is always the same; ask again."""
+    """What PyAV says of ALSA is always the same, and of a camera that was unplugged it varies; look again."""
+    if opening.format == "v4l2" and not Path(opening.file).exists():
+        return OSError(errno.ENODEV, os.strerror(errno.ENODEV))
     if opening.format != "alsa" or getattr(error, "errno", None) != errno.EIO:
         return error
     number = alsa.trouble(opening.file)
