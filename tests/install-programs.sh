@@ -13,6 +13,7 @@ need ping iputils-ping
 need turnserver coturn
 need Xvfb xvfb
 need xdotool xdotool
+need openbox openbox
 need qemu-system-x86_64 qemu-system-x86
 need busybox busybox-static
 need modprobe kmod

@@ -185,6 +185,39 @@ async def test_a_key_shows_state_and_figures_and_hides_them(window: Window, on_d
     assert notes == []
 
 
+@pytest.fixture
+def window_manager(on_display: str) -> Iterator[None]:
+    """It is what fills the screen with a window, and gives it back."""
+    manager = subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL)
+    yield
+    manager.terminate()
+    manager.wait()
+
+
+async def test_a_key_fills_the_screen_and_gives_it_back(
+    window_manager: None, window: Window, on_display: str, notes: Notes
+) -> None:
+    def fills(screen: np.ndarray) -> bool:
+        return bool((screen > 40).mean() > 0.5)  # the window takes a quarter of it
+
+    async def becomes(full: bool) -> bool:
+        """Whether it does, in five seconds of pictures."""
+        picture = TestPicture(640, 480)
+        for number in range(150):
+            window.on_video(picture.draw(number, number / 30))
+            await asyncio.sleep(1 / 30)
+            if number % 15 == 14 and fills(await asyncio.to_thread(screenshot, on_display)) is full:
+                return True
+        return False
+
+    assert await becomes(False)
+    async with asyncio.timeout(60):
+        for full in (True, False):
+            while not await becomes(full):
+                await asyncio.to_thread(xdotool, on_display, "search", "--name", "^peer", "windowfocus", "key", "f")
+    assert notes == []
+
+
 class ClientMessage(ctypes.Structure):
     """Xlib's XClientMessageEvent, padded to the size of XEvent."""
 
