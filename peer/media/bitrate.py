@@ -4,8 +4,9 @@ Partners report three things. Receiver reports (RFC 3550 §6.4.2) tell loss and,
 trip, and what arrived since the last one; requests for lost packets (RFC 4585 §6.2.1) tell loss at once. Both show when
 a link is too narrow, and then what arrived is what the link carries. REMB (draft-alvestrand-rmcat-remb) tells what the
 browser thinks it can receive; it begins far too low, because it grows with what arrives, and only later becomes a
-measure of the link. So it is taken at its word only once it has come near what is being sent, or while loss or delay
-agree with it.
+measure of the link: Chromium's is at 0.8 Mbit/s after 6 s of 4 Mbit/s that all arrive, and grows by 8 % a second. So it
+is taken at its word only once it has come near what is being sent, when loss or delay agree with it, or when it stays
+where it is, as one does that somebody has set.
 """
 
 from collections import deque
@@ -30,7 +31,8 @@ LONG_QUEUEING_SECONDS = 0.3
 """Two round trips in a row so much over the shortest seen, or one of the longer time, mean that a queue has built up
 on the way. A single one can come from a busy machine, but is enough on a link that is known to be narrow."""
 SETTLING_SECONDS = 6.0
-"""How long a REMB below what is sent is taken for a browser's slow start, while nothing else speaks for congestion."""
+"""How long congestion speaks for a low REMB, and how long one has to stay the same to be believed."""
+SLOW_START_GROWTH = 1.1
 NARROW_SECONDS = 20.0
 """How long after congestion a link is taken for one that is narrow."""
 FAST_PACE = 40_000_000
@@ -64,7 +66,8 @@ class BitrateController:
     """Whether the link was congested lately."""
     _started: bool = False
     _increased_at: float | None = None
-    _first_remb_at: float | None = None
+    _remb_mark: tuple[float, int] | None = None
+    """When, and what, the REMB was that the later ones are compared with."""
     _remb: int | None = None
     _remb_trusted: bool = False
     _shortest_round_trip: float | None = None
@@ -90,10 +93,13 @@ class BitrateController:
 
     def on_remb(self, bitrate: int, now: float) -> None:
         """The partner's estimate of what it can receive."""
-        if self._first_remb_at is None:
-            self._first_remb_at = now
         self._remb = max(bitrate, MIN_BITRATE)
-        settled = now - self._first_remb_at > SETTLING_SECONDS
+        settled = False
+        if self._remb_mark is None:
+            self._remb_mark = now, self._remb
+        elif now - self._remb_mark[0] > SETTLING_SECONDS:
+            settled = self._remb < SLOW_START_GROWTH * self._remb_mark[1]
+            self._remb_mark = now, self._remb
         if settled or self._remb >= 0.9 * self.target or self._congested_within(SETTLING_SECONDS, now):
             self._remb_trusted = True
         if self._remb_trusted:

@@ -134,12 +134,21 @@ def test_a_low_estimate_is_believed_when_loss_agrees() -> None:
     assert controller.target == 600_000
 
 
-def test_a_low_estimate_is_believed_once_the_start_is_over() -> None:
+def test_an_estimate_that_grows_slowly_is_not_believed_while_everything_arrives() -> None:
     controller = at_hd()
-    controller.on_remb(300_000, 0.0)
-    controller.on_remb(900_000, 10.0)
+    for half in range(60):
+        controller.on_remb(int(800_000 * 1.08 ** (half / 2)), half / 2)
+        controller.on_report(0.0, 0.02, half / 2, delivered=controller.target)
+        assert controller.target >= START
+    assert controller.target == controller.maximum
+
+
+def test_a_low_estimate_that_stays_is_believed_and_then_followed() -> None:
+    controller = at_hd()
+    for second in range(10):
+        controller.on_remb(900_000, float(second))
+        controller.on_report(0.0, 0.02, float(second))
     assert controller.target == 900_000
-    controller.on_report(0.0, 0.02, 10.5)
     controller.on_remb(2_000_000, 11.0)
     controller.on_report(0.0, 0.02, 12.0)
     assert 900_000 < controller.target <= 2_000_000
