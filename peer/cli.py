@@ -86,7 +86,9 @@ def parser() -> argparse.ArgumentParser:
     )
     network.add_argument("--ice-username", metavar="U", help="user name for the TURN servers")
     network.add_argument("--ice-credential", metavar="C", help="password for the TURN servers")
-    network.add_argument("--latency", metavar="HOW", help=f"{', '.join(LATENCIES)} (default balanced)")
+    network.add_argument(
+        "--latency", metavar="HOW", help=f"the trade for a low delay: {', '.join(LATENCIES)} (default balanced)"
+    )
     network.add_argument("--relay-only", action=_Switch, help="send media through a TURN server only")
     network.add_argument(
         "--candidates", metavar="WHICH", help="partner's addresses to try: all (default), private or public"
