@@ -50,7 +50,7 @@ async def test_auto_falls_back_to_the_test_source_and_says_why(
     no_devices(monkeypatch)
     assert await opened(notes) == [("test picture 1280x720 30 fps and tone", {"audio", "video"})]
     assert sorted(notes) == [
-        "microphone default can't be opened (is there a sound card?): sending a test tone",
+        "microphone default is not there (is it plugged in?): sending a test tone",
         "no camera is connected: sending the test picture",
     ]
 
