@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST = (1920, 1080)
 FASTEST = 60.0
+KEYFRAME_WITHIN = 12.0  # seconds: longer groups of pictures are rare in formats that have no index
 DISCONTINUITY = 10.0  # seconds: a jump like this is a new clock, not a pause, in formats that allow such
 
 
@@ -63,7 +64,8 @@ def frames_of(file: av.container.InputContainer, film: Film, wish: CodedWish) ->
     streams = streams_of(file, film.kinds)
     clock = _Clock(streams, film.start, jumps=Flags.ts_discont in Flags(file.format.flags))
     if film.start:
-        _seek(file, clock.begin)
+        # Without an index the place that is found need not be a keyframe, so begin early enough to meet one.
+        _seek(file, clock.begin - (KEYFRAME_WITHIN if Flags.ts_discont in Flags(file.format.flags) else 0.0))
     pictures = _Pictures(film, streams.get("video"))
     sounds = _Sounds()
     passers = {
