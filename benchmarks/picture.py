@@ -1,8 +1,7 @@
 """The moving picture that every system sends: like a photograph to an encoder, and the same in every language.
 
-A large still, the texture, is made once. Frame number n shows the part of it that a camera panning to and fro would,
-and in front of it an inset, another part, that goes its own way; over the top eighth lies the bar code. At 1280x720,
-30 frames/s and 2.5 Mbit/s it comes out of a VP8 encoder for real time with some 41 dB, as a video call does.
+A still, the texture, is made once. Every frame shows it as a camera that stands would, and in front of it an inset, a
+part of it, that moves to and fro as a person does; over the top eighth lies the bar code.
 
 All of it is integers, so that `chrome/picture.js` draws the same picture from the same texture, and a receiver can
 draw what was sent once more to compare it with what came.
@@ -23,35 +22,33 @@ from benchmarks.barcode import Plane
 from peer.media.pacing import Pacer
 from peer.media.pictures import planes
 
-MARGIN_X, MARGIN_Y = 128, 64
-"""How far the camera pans, in pixels."""
-LEAVES = 4000
+LEAVES = 250
 TIME_BASE = fractions.Fraction(1, 90000)
 
 
 @dataclass(frozen=True)
 class Texture:
-    """A still in yuv420p, larger than the picture by the margins."""
+    """A still in yuv420p, of the picture's size."""
 
     planes: tuple[Plane, Plane, Plane]
 
     @classmethod
     def make(cls, width: int, height: int, seed: int = 1) -> "Texture":
         """Dead leaves: discs of all sizes, one over the other, have the statistics of photographs. A little noise
-        stands for what is finer. `width` and `height` are the picture's."""
+        stands for what is finer."""
         chance = np.random.default_rng(seed)
-        size = (height + MARGIN_Y, width + MARGIN_X)
+        size = (height, width)
         made = [np.full((size[0] >> shift, size[1] >> shift), 128, np.uint8) for shift in (0, 1, 1)]
         # Many small and few large ones: the radius has a density of r^-3.
-        radii = 6 / np.sqrt(1 - chance.random(LEAVES) * (1 - (6 / (height / 3)) ** 2))
+        radii = height / 15 / np.sqrt(1 - chance.random(LEAVES) * (1 - 0.2**2))
         centres = chance.random((LEAVES, 2)) * (size[1], size[0])
         colours = np.stack([chance.integers(30, 220, LEAVES), *chance.normal(128, 22, (2, LEAVES)).clip(50, 200)])
         for radius, centre, colour in sorted(zip(radii, centres, colours.T, strict=True), key=lambda leaf: -leaf[0]):
             for plane, value, shift in zip(made, colour, (0, 1, 1), strict=True):
                 x, y, r = (int(v) >> shift for v in (*centre, radius))
                 cv2.circle(plane, (x, y), r, int(value), -1, cv2.LINE_8)
-        noise = cv2.GaussianBlur(chance.normal(0, 6, size).astype(np.float32), (0, 0), 1.0)
-        luma = (cv2.GaussianBlur(made[0], (0, 0), 0.7) + noise).clip(16, 235).astype(np.uint8)
+        noise = cv2.GaussianBlur(chance.normal(0, 1, size).astype(np.float32), (0, 0), 1.0)
+        luma = (cv2.GaussianBlur(made[0], (0, 0), 1.5) + noise).clip(16, 235).astype(np.uint8)
         return cls((luma, made[1], made[2]))
 
     def write(self, file: Path) -> None:
@@ -61,12 +58,11 @@ class Texture:
     @classmethod
     def read(cls, file: Path, width: int, height: int) -> "Texture":
         """What `write` wrote, for a picture of this size."""
-        rows, columns = height + MARGIN_Y, width + MARGIN_X
         data = np.fromfile(file, np.uint8)
-        luma, chroma = rows * columns, rows * columns // 4
+        luma, chroma = height * width, height * width // 4
         u, v = data[luma : luma + chroma], data[luma + chroma :]
-        half = (rows // 2, columns // 2)
-        return cls((data[:luma].reshape(rows, columns), u.reshape(half), v.reshape(half)))
+        half = (height // 2, width // 2)
+        return cls((data[:luma].reshape(height, width), u.reshape(half), v.reshape(half)))
 
 
 class MovingPicture:
@@ -81,13 +77,11 @@ class MovingPicture:
         width, height = self._size
         frame = av.VideoFrame(width, height, "yuv420p")
         views = planes(frame)
-        pan = (2 * to_and_fro(counter // 15, MARGIN_X // 2), 2 * to_and_fro(counter // 45, MARGIN_Y // 2))
-        inset_width, inset_height = width // 8 * 2, height // 6 * 2
+        inset_width, inset_height = width // 16 * 2, height // 12 * 2
         inset = (2 * to_and_fro(counter, (width - inset_width) // 2), height // 4 * 2 - height // 8)
         for index, (view, still) in enumerate(zip(views, self._texture.planes, strict=True)):
             shift = 1 if index else 0
-            x, y = pan[0] >> shift, pan[1] >> shift
-            view[:] = still[y : y + view.shape[0], x : x + view.shape[1]]
+            view[:] = still
             x, y, w, h = (value >> shift for value in (*(v // 2 * 2 for v in inset), inset_width, inset_height))
             view[y : y + h, x : x + w] = still[:h, :w]
         barcode.draw(views[0], counter, clock_ms)

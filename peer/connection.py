@@ -55,10 +55,10 @@ KINDS = ("audio", "video")
 SILENCE_SECONDS = 8.0
 """A partner that sends nothing for so long is gone: checks, RTCP or media come several times a second."""
 CLOSE_SECONDS = 3.0
-START_KBITS = 4000
+START_KBITS = 6000
 """The rate that a browser's video is asked to start at: enough for its first 720p pictures not to be made smaller."""
-MAX_KBITS = 5000
-"""The most that it is asked to send. Left alone, Chrome shrinks a picture with much detail to stay below 2.5 M."""
+MAX_KBITS = 6000
+"""The most that it is asked to send at first: the receiver asks for less once the full size had the time to come."""
 
 
 @dataclass(frozen=True, slots=True)

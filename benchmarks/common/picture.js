@@ -1,23 +1,18 @@
 "use strict";
 // The moving picture, as in benchmarks/picture.py, and the times at which a camera would see it.
 ((bench) => {
-  const MARGIN_X = 128;
-  const MARGIN_Y = 64;
-
   /** 0, 1, ... reach, ... 1, 0, 1, ... */
   const toAndFro = (step, reach) => reach - Math.abs((step % (2 * reach)) - reach);
   const even = (value) => Math.floor(value / 2) * 2;
 
   class MovingPicture {
-    #texture; // [Uint8Array, ...]: Y, U and V, larger than the picture by the margins
+    #texture; // [Uint8Array, ...]: Y, U and V
     #width;
     #height;
-    #background = []; // the planes without inset and code, at this pan
-    #pan = null;
 
     /** `texture` is an ArrayBuffer with the three planes, one after the other. */
     constructor(texture, width, height) {
-      const luma = (width + MARGIN_X) * (height + MARGIN_Y);
+      const luma = width * height;
       this.#texture = [
         new Uint8Array(texture, 0, luma),
         new Uint8Array(texture, luma, luma / 4),
@@ -30,35 +25,21 @@
     /** The frame as I420, without padding, in `data` if it is given. `clock` is Unix time in milliseconds. */
     draw(counter, clock, data = new Uint8Array((this.#width * this.#height * 3) / 2)) {
       const [width, height] = [this.#width, this.#height];
-      const insetWidth = Math.floor(width / 8) * 2;
-      const insetHeight = Math.floor(height / 6) * 2;
+      const insetWidth = Math.floor(width / 16) * 2;
+      const insetHeight = Math.floor(height / 12) * 2;
       const insetX = 2 * toAndFro(counter, Math.floor((width - insetWidth) / 2));
       const insetY = even(Math.floor(height / 4) * 2 - Math.floor(height / 8));
-      this.#panTo(2 * toAndFro(Math.floor(counter / 15), MARGIN_X / 2), 2 * toAndFro(Math.floor(counter / 45), MARGIN_Y / 2));
       let start = 0;
       this.#texture.forEach((still, index) => {
         const shift = index ? 1 : 0;
-        const background = this.#background[index];
-        const plane = data.subarray(start, start + background.length);
-        plane.set(background);
+        const plane = data.subarray(start, start + still.length);
+        plane.set(still);
         const size = [insetWidth >> shift, insetHeight >> shift];
-        copy(plane, width >> shift, insetX >> shift, insetY >> shift, still, (width + MARGIN_X) >> shift, 0, 0, ...size);
+        copy(plane, width >> shift, insetX >> shift, insetY >> shift, still, width >> shift, 0, 0, ...size);
         start += plane.length;
       });
       bench.drawCode(data.subarray(0, width * height), width, height, counter, Math.floor(clock));
       return data;
-    }
-
-    /** Draws the background, which changes every fourth frame at most: a page or Node would feel it in each. */
-    #panTo(x, y) {
-      if (this.#pan === `${x},${y}`) return;
-      this.#pan = `${x},${y}`;
-      this.#texture.forEach((still, index) => {
-        const shift = index ? 1 : 0;
-        const [columns, rows] = [this.#width >> shift, this.#height >> shift];
-        const plane = (this.#background[index] ??= new Uint8Array(columns * rows));
-        copy(plane, columns, 0, 0, still, (this.#width + MARGIN_X) >> shift, x >> shift, y >> shift, columns, rows);
-      });
     }
   }
 

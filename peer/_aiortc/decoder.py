@@ -52,6 +52,8 @@ class Decoder:
         self._ready = threading.Semaphore(0)
         self._ended = False
         self._await_keyframe = False
+        self.size = (0, 0)
+        """Of the last picture, in pixels."""
         self.dropped = 0
         """Frames that came too fast for the decoder, or for the track's reader."""
         threading.Thread(target=self._run, name=f"decode {kind}", daemon=True).start()
@@ -112,6 +114,8 @@ class Decoder:
         self._tell(self._track._queue.put_nowait, None)
 
     def _give(self, frame: object) -> None:
+        if isinstance(frame, av.VideoFrame):
+            self.size = (frame.width, frame.height)
         waiting = self._track._queue
         if waiting.qsize() >= MAX_DECODED[self._kind]:
             waiting.get_nowait()

@@ -39,6 +39,10 @@ ARRIVALS_SECONDS = 0.05
 LEAST_ESTIMATE = 2_500_000
 """bit/s: what a partner may send while nothing is lost. The estimator alone takes half a minute to allow as much."""
 LOSS_TO_BELIEVE_ESTIMATE = 0.02
+START_SECONDS = 8.0
+"""How long a browser may send all that it was asked to start with: what brings its picture to full size."""
+LEAST_ENOUGH = 2_500_000
+"""bit/s: a browser is never asked for less because its pictures are small, or they would stay so."""
 MAX_STREAMS = 8
 """Streams (SSRCs) that one receiver keeps counts of: a partner could name a new one in every packet."""
 SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
@@ -61,16 +65,15 @@ class Feedback:
         self._estimator: RemoteBitrateEstimator | None = None
         self._arrivals: transportcc.ArrivalLog | None = None
         self._arrival_id = self._send_time_id = 0
+        self._begun_at: float | None = None
         self.path = Path()
         self._timer: asyncio.TimerHandle | None = None
 
     def configure(self, parameters: RTCRtpReceiveParameters) -> None:
-        """Choose how to tell what the link carries: by the arrival of every packet where both ends can, else by REMB.
-
-        Not both: a REMB would hold the partner's own estimate down.
-        """
+        """Choose how to tell what the link carries: by every packet's arrival where both ends can, else by REMB."""
         if self._kind != "video":
             return
+        self._begun_at = time.monotonic()
         ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
         agreed = all(TRANSPORT_CC in codec.rtcpFeedback for codec in parameters.codecs if not is_rtx(codec))
         self._arrival_id, self._send_time_id = ids.get(transportcc.URI, 0), ids.get(SEND_TIME_URI, 0)
@@ -136,6 +139,17 @@ class Feedback:
             bitrate = max(bitrate, LEAST_ESTIMATE)
         control = pack_remb_fci(bitrate, ssrcs[:MAX_STREAMS])
         self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=control))
+
+    def ask_for_enough(self, enough: int) -> None:
+        """Tell a partner who knows by itself what the link carries that it need not send more than this (bit/s).
+
+        Not in the first seconds, in which more makes browsers enlarge their pictures sooner.
+        """
+        if self._arrivals is None or self._begun_at is None or self.ssrc is None or self.media_ssrc is None:
+            return
+        if time.monotonic() - self._begun_at > START_SECONDS:
+            control = pack_remb_fci(max(enough, LEAST_ENOUGH), [self.media_ssrc])
+            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=control))
 
     def note_sender_report(self, ssrc: int, info: RtcpSenderInfo) -> None:
         """A sender report came: our next reports tell how long ago (RFC 3550 §6.4.1)."""

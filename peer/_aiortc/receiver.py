@@ -28,6 +28,7 @@ from peer._aiortc.dtls import MediaTransport
 from peer._aiortc.feedback import Feedback
 from peer._aiortc.scope import is_ours
 from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
+from peer.media.bitrate import suitable_bitrate
 from peer.media.coded import CodedMedia
 from peer.media.jitterbuffer import JitterBuffer
 from peer.media.keyframes import starts_keyframe
@@ -40,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 FEEDBACK_SECONDS = 0.02
 VIDEO_CLOCK = 90_000
+FPS = 30
 Tap: TypeAlias = Callable[[CodedMedia], None]
 
 
@@ -264,6 +266,8 @@ class Receiver:
         while True:
             await asyncio.sleep(0.5 + random.random())  # noqa: S311 spreads reports (RFC 3550 §6.2)
             self._feedback.report()
+            if self._decoder is not None and self._kind == "video":
+                self._feedback.ask_for_enough(suitable_bitrate(*self._decoder.size, FPS))
 
 
 def _make_receiver(kind: str, transport: RTCDtlsTransport) -> Any:
