@@ -11,12 +11,15 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import av
 from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
+
+from peer.media.encoders.base import TIME_BASE
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,23 @@ class Task:
     keyframe: bool = True
 
 
+class _Vp8Decoder:
+    """FFmpeg's own decoder takes a quarter less time than libvpx, which upstream uses (1280x720: 1.9 to 2.6 ms)."""
+
+    def __init__(self) -> None:
+        self._codec = av.CodecContext.create("vp8", "r")
+        self._codec.thread_count = 1
+
+    def decode(self, coded: JitterFrame) -> list[Any]:
+        packet: Any = av.Packet(coded.data)
+        packet.pts, packet.time_base = coded.timestamp, TIME_BASE
+        return list(self._codec.decode(packet))
+
+
+def _make_decoder(codec: RTCRtpCodecParameters) -> Any:
+    return _Vp8Decoder() if codec.name.upper() == "VP8" else get_decoder(codec)
+
+
 class Decoder:
     """A thread with bounded queues before and behind it.
 
@@ -43,8 +63,12 @@ class Decoder:
     keyframe; of sound, the oldest is dropped. `on_lost` is also called when a picture can't be decoded.
     """
 
-    def __init__(self, kind: str, track: RemoteStreamTrack, on_lost: Callable[[], None]) -> None:
+    def __init__(
+        self, kind: str, track: RemoteStreamTrack, codec: RTCRtpCodecParameters, on_lost: Callable[[], None]
+    ) -> None:
+        """Of this codec first: its decoder is made while nothing is here yet."""
         self._kind = kind
+        self._codec = codec
         self._track = track
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
@@ -92,7 +116,7 @@ class Decoder:
             self._ready.release()
 
     def _run(self) -> None:
-        name, decoder = "", None
+        name, decoder = self._codec.name, _make_decoder(self._codec)
         while True:
             self._ready.acquire()
             try:
@@ -101,8 +125,8 @@ class Decoder:
                 continue
             if task is None:
                 break
-            if decoder is None or task.codec.name != name:
-                name, decoder = task.codec.name, get_decoder(task.codec)
+            if task.codec.name != name:
+                name, decoder = task.codec.name, _make_decoder(task.codec)
             try:
                 frames = decoder.decode(JitterFrame(task.data, task.timestamp))
             except av.FFmpegError as error:

@@ -47,9 +47,12 @@ class MediaTransport(RTCDtlsTransport):
         self._RTCDtlsTransport__rx_bytes += len(data)
         self._RTCDtlsTransport__rx_packets += 1
         try:
-            self._deliver(self._rx_srtp.unprotect(data), arrival)
+            data = self._rx_srtp.unprotect(data)
         except pylibsrtp.Error as error:
             logger.debug("an RTP packet can't be used: %s", error)
+            return
+        self._agent.heard()
+        self._deliver(data, arrival)
 
     def _deliver(self, data: bytes, arrival: float) -> None:
         try:

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 NEXT_SERVER_AFTER_SECONDS = 0.5
 """How long a STUN or TURN server may be silent before the next one is asked too (in the manner of RFC 8305)."""
 SERVER_TIMEOUT_SECONDS = 10.0
+CHECK_PAUSE_SECONDS = 0.005
+HASTE_SECONDS = 1.0
 
 
 class TrickleConnection(aioice.Connection):
@@ -36,7 +38,8 @@ class TrickleConnection(aioice.Connection):
     Upstream waits up to 5 s for its servers before it publishes anything, and asks only one of each kind.
     Touches, of `aioice.Connection`: `_local_candidates`, `_local_candidates_start`, `_local_candidates_end`,
     `_protocols`, `_remote_candidates`, `_remote_candidates_expected`, `_pair_remote_candidate`,
-    `_check_list_maybe_fail`, `_early_checks_done`, `_transport_policy`, `_use_ipv4`, `_use_ipv6`, and the undocumented
+    `_check_list_maybe_fail`, `_check_list_done`, `_check_periodic`, `_early_checks_done`, `_transport_policy`,
+    `_use_ipv4`, `_use_ipv6`, and the undocumented
     `get_component_candidates`, `sort_check_list`, `data_received` and `request_received`, and `_nominated`; of
     `aioice.ice`: `StunProtocol`, `get_host_addresses`, `server_reflexive_candidate`, `relayed_candidate`;
     of `aioice.candidate`: `candidate_foundation`, `candidate_priority`.
@@ -188,17 +191,34 @@ class TrickleConnection(aioice.Connection):
         self, protocol: aioice.ice.StunProtocol, data: bytes, arrival: float, address: tuple[Any, ...]
     ) -> None:
         if self.on_rtp is not None and is_rtp(data):
-            self.heard_at = self._loop.time()
             self.on_rtp(data, arrival)
         else:
             protocol.datagram_received(data, address)
 
     def data_received(self, data: bytes, component: int) -> None:
-        self.heard_at = self._loop.time()
         if self.on_rtp is not None and is_rtp(data):
             self.on_rtp(data, time.monotonic())
         elif data:  # an empty datagram, which anybody can send, would end upstream's task
+            self.heard_at = self._loop.time()
             super().data_received(data, component)
+
+    async def connect(self) -> None:
+        """Find a pair that works, with a check every 5 ms at first, the least of RFC 8445 §14.2.
+
+        Upstream starts one every 20 ms. The partner's candidates trickle in, and each is tried that much sooner.
+        """
+        hastening = asyncio.create_task(self._hasten(), name="first ICE checks")
+        try:
+            await super().connect()
+        finally:
+            hastening.cancel()
+
+    async def _hasten(self) -> None:
+        end = self._loop.time() + HASTE_SECONDS
+        while self._loop.time() < end and not self._check_list_done:
+            if self._early_checks_done:
+                self._check_periodic()
+            await asyncio.sleep(CHECK_PAUSE_SECONDS)
 
     def send_now(self, data: bytes) -> None:
         """Send to the partner, without the coroutines of `send`. Raises `ConnectionError` without a connection."""
@@ -206,6 +226,10 @@ class TrickleConnection(aioice.Connection):
         if pair is None:
             raise ConnectionError("cannot send data: not connected")
         pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    def heard(self) -> None:
+        """The partner has sent something that only it can have sent."""
+        self.heard_at = self._loop.time()
 
     def request_received(
         self, message: aioice.stun.Message, addr: tuple[str, int], protocol: aioice.ice.StunProtocol

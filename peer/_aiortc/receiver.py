@@ -98,7 +98,7 @@ class Receiver:
             self._feedback.transport = self.transport
         self._feedback.configure(parameters)
         self._make_buffers(parameters.codecs[0])
-        self._decoder = Decoder(self._kind, self._track, self._on_decoder_lost)
+        self._decoder = Decoder(self._kind, self._track, parameters.codecs[0], self._on_decoder_lost)
         self.transport._register_rtp_receiver(self, parameters)  # type: ignore[arg-type]  # see `on_packet`
         self._reports = asyncio.create_task(self._run_reports(), name=f"report received {self._kind}")
 

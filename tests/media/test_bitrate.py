@@ -78,10 +78,12 @@ def test_loss_and_a_growing_queue_bring_it_down_within_seconds(loss: float, roun
 
 
 def test_a_congested_link_gets_less_than_it_carried_at_once_and_is_tried_again_slowly() -> None:
-    controller = at_hd()
-    controller.on_report(0.0, 0.02, 0.0, delivered=START)
+    controller = BitrateController()
+    controller.fit(1920, 1080, 30)
+    start = controller.target
+    controller.on_report(0.0, 0.02, 0.0, delivered=start)
     controller.on_report(0.5, 0.3, 1.0, delivered=1_000_000)
-    assert START / 2 <= controller.target < START
+    assert start / 2 <= controller.target < start
     controller.on_report(0.2, 0.3, 2.0, delivered=1_000_000)
     assert controller.target == 850_000
     assert controller.is_narrow
