@@ -83,7 +83,7 @@ def test_a_congested_link_gets_less_than_it_carried_at_once_and_is_tried_again_s
     start = controller.target
     controller.on_report(0.0, 0.02, 0.0, delivered=start)
     controller.on_report(0.5, 0.3, 1.0, delivered=1_000_000)
-    assert start / 2 <= controller.target < start
+    assert start // 2 <= controller.target < start
     controller.on_report(0.2, 0.3, 2.0, delivered=1_000_000)
     assert controller.target == 850_000
     assert controller.is_narrow
