@@ -35,8 +35,8 @@ LIMITS = """\
 - Processor time and memory are those of all processes of the system under test, which sends and receives; of Chrome,
   those of the whole browser.
 - PSNR and SSIM are of luma, of frames that came; a smaller picture than was sent is stretched to its size first. How
-  many frames came, and how long it froze, is in the other table. All systems send the same picture: a pan over a
-  still with the statistics of a photograph, and a part of it that moves in front.
+  many frames came, and how long it froze, is in the other table. All systems send the same picture: a still
+  scene of smooth shapes, and a part of it that moves in front, which a video call's encoders code well.
 - A freeze is a pause of more than three times the usual interval, and at least 150 ms more than it, as W3C
   webrtc-stats has it for `freezeCount`.
 - Where Chrome is the sender, the picture is of its making: the receiver's part is what it says the line can carry.

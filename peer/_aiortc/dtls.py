@@ -2,8 +2,8 @@
 
 Upstream, each packet waits in a queue for a task, is looked at in full, and passes through seven coroutines. Touches,
 of `aiortc.RTCDtlsTransport`: `_setup_srtp`, `_rx_srtp`, `_tx_srtp`, `_rtp_router`, `_send_rtp`, `_handle_rtp_data`,
-`_state`, and its counts `__rx_bytes`, `__rx_packets`, `__tx_bytes` and `__tx_packets`;
-`aiortc.RTCIceGatherer._connection`; and `aiortc.rtcdtlstransport.State`.
+`_state`, `_srtp_profiles`, and its counts `__rx_bytes`, `__rx_packets`, `__tx_bytes` and `__tx_packets`;
+`aiortc.RTCIceGatherer._connection`; `aiortc.RTCCertificate._create_ssl_context`; and `aiortc.rtcdtlstransport.State`.
 """
 
 import logging
@@ -34,6 +34,9 @@ class MediaTransport(RTCDtlsTransport):
     def __init__(self, transport: RTCIceTransport, certificates: list[RTCCertificate]) -> None:
         super().__init__(transport, certificates)
         self._agent = cast(TrickleConnection, transport.iceGatherer._connection)  # made inside `ours()`, as this is
+        # Made while waiting for a partner: it takes 5 to 10 ms, which upstream spends when the partner is there.
+        context = certificates[0]._create_ssl_context(srtp_profiles=self._srtp_profiles)
+        certificates[0]._create_ssl_context = lambda srtp_profiles: context  # type: ignore[method-assign]
 
     def _setup_srtp(self) -> None:
         super()._setup_srtp()

@@ -80,6 +80,8 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_handle_rtp_data": aiortc.RTCDtlsTransport,
         "_send_rtp": aiortc.RTCDtlsTransport,
         "_state": aiortc.RTCDtlsTransport,
+        "_srtp_profiles": aiortc.RTCDtlsTransport,
+        "_create_ssl_context": aiortc.RTCCertificate,
         "_RTCDtlsTransport__rx_bytes": aiortc.RTCDtlsTransport,
         "_RTCDtlsTransport__rx_packets": aiortc.RTCDtlsTransport,
         "_RTCDtlsTransport__tx_bytes": aiortc.RTCDtlsTransport,
