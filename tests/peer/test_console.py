@@ -43,6 +43,7 @@ EVENTS: list[tuple[events.PeerEvent, str]] = [
         events.Statistics(61.5, SENT, events.StreamSummary(), 3, 0.02),
         "   61.5 s   sent 90 pictures, 1280x720, 3.0 s of sound, 1234 kbit/s; received nothing\n",
     ),
+    (events.Muted(["audio"]), "muted: sound\n"),
     (events.Notice("no camera: sending the test picture"), "no camera: sending the test picture\n"),
     (events.Problem("the relay is gone"), "problem: the relay is gone\n"),
     (events.Ended(1), ""),
