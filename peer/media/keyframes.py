@@ -27,8 +27,13 @@ def _h264(payload: bytes) -> bool:
     if not payload:
         return False
     kind = payload[0] & 0x1F
-    if kind == 24:  # STAP-A
-        return len(payload) > 3 and payload[3] & 0x1F in (5, 7)
+    if kind == 24:  # STAP-A: a delimiter or other information may come first (§5.7.1)
+        position = 1
+        while position + 2 < len(payload):
+            if payload[position + 2] & 0x1F in (5, 7):
+                return True
+            position += 2 + int.from_bytes(payload[position : position + 2])
+        return False
     if kind == 28:  # FU-A
         return len(payload) > 1 and bool(payload[1] & 0x80) and payload[1] & 0x1F in (5, 7)
     return kind in (5, 7)

@@ -38,6 +38,15 @@ def test_short_start_codes_and_empty_units_are_read() -> None:
     assert h264_payloads(b"\0\0\1") == []
 
 
+@pytest.mark.parametrize(
+    ("units", "is_key"), [([9, 7, 8, 5], True), ([9, 6, 5], True), ([9, 6], False), ([9, 1], False)]
+)
+def test_what_comes_before_a_keyframe_hides_it_in_no_packet(units: list[int], is_key: bool) -> None:
+    aggregated = bytes([0x18]) + b"".join(b"\x00\x03" + bytes([0x60 | unit, 1, 2]) for unit in units)
+    assert starts_keyframe("H264", aggregated) is is_key
+    assert not starts_keyframe("H264", aggregated[:2])
+
+
 @pytest.mark.parametrize("size", [1, 1195, 1196, 1197, 5000])
 def test_vp8_frames_come_back(size: int) -> None:
     frame = bytes([0x10]) + random.Random(size).randbytes(size - 1)
