@@ -1,5 +1,8 @@
 """What holds for all tests."""
 
+import faulthandler
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +19,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(item.path).parent.name in REAL_PARTS:
             item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
+
+
+STDERR = pytest.StashKey[int]()
+GRACE = 60
+"""Seconds that a test has on top of its time limit to end by itself."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the real stderr, as what tests write is captured."""
+    config.stash[STDERR] = os.dup(2)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    return (yield from _watched(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    return (yield from _watched(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    return (yield from _watched(item))
+
+
+def _watched(item: pytest.Item) -> Iterator[None]:
+    """End the process, with the stack of each thread, when a test hangs in spite of its time limit.
+
+    pytest-timeout raises its exception once, in whatever runs at that moment: an asyncio task may keep it as its
+    result, and what then waits for that task waits for ever. It also takes no care of fixtures here, and of nothing
+    at all once a test has failed and runs again. The process that is ended is one of pytest-xdist's, whose test fails.
+    """
+    marker = item.get_closest_marker("timeout")
+    limit = float(marker.args[0] if marker else item.config.getini("timeout"))
+    faulthandler.dump_traceback_later(limit + GRACE, file=item.config.stash[STDERR], exit=True)
+    try:
+        return (yield)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
