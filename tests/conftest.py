@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,8 +28,12 @@ GRACE = 60
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep the real stderr, as what tests write is captured."""
+    """Keep the real stderr, as what tests write is captured; and let Ctrl-C reach the programs that tests start.
+
+    Who runs the tests in the background of a shell script has SIGINT ignored, which their programs would inherit.
+    """
     config.stash[STDERR] = os.dup(2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
