@@ -55,8 +55,8 @@ def _watched(item: pytest.Item) -> Iterator[None]:
     """End the process, with the stack of each thread, when a test hangs in spite of its time limit.
 
     pytest-timeout raises its exception once, in whatever runs at that moment: an asyncio task may keep it as its
-    result, and what then waits for that task waits for ever. It also takes no care of fixtures here, and of nothing
-    at all once a test has failed and runs again. The process that is ended is one of pytest-xdist's, whose test fails.
+    result, and what then waits for that task waits for ever. It takes no care of fixtures here. Under pytest-xdist only
+    a worker is ended: its test has failed, and the others go on.
     """
     marker = item.get_closest_marker("timeout")
     limit = float(marker.args[0] if marker else item.config.getini("timeout"))
