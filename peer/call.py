@@ -56,6 +56,7 @@ class Call:
     def partner_ready(self) -> None:
         """The time to connect counts from here."""
         self._ready_at = time.monotonic()
+        self.connection.partner_comes()
 
     def begin(self) -> None:
         """The connection is up: read what comes."""

@@ -35,7 +35,7 @@ from peer._aiortc import (
     keep_transport,
     ours,
     peer_connection,
-    prepare_senders,
+    prepare_media,
     selected_pair,
     set_latency,
 )
@@ -173,6 +173,10 @@ class Connection:
             self._gathering = asyncio.create_task(self._ice.iceGatherer.gather(), name="gather")
         await asyncio.shield(self._gathering)
 
+    def partner_comes(self) -> None:
+        """Have media ready by the time that both ends are busy with connecting."""
+        prepare_media(self._pc)
+
     async def make_offer(self) -> Description:
         """The offer, without candidates, with mids that no other offer has."""
         await self.start()
@@ -190,7 +194,7 @@ class Connection:
             await self._apply(offer)
             await self._pc.setLocalDescription(await self._pc.createAnswer())
         self._answer = self._local_description("answer")
-        prepare_senders(self._pc)
+        prepare_media(self._pc)
         return self._answer
 
     async def apply_answer(self, answer: Description) -> None:
@@ -200,7 +204,7 @@ class Connection:
         with _described("answer", "used"):
             await self._apply(answer)
         self._answer = answer
-        prepare_senders(self._pc)
+        prepare_media(self._pc)
 
     async def _apply(self, description: Description) -> None:
         sdp, candidates = take_candidates(description)

@@ -8,12 +8,13 @@ beside a peer, sees it as it is. With PEER_STOCK_AIORTC=1 in the environment not
 
 import peer._aiortc.dtls
 import peer._aiortc.extensions  # noqa: F401 these put themselves in their places, as the receiver does
+from peer._aiortc.ahead import prepare_media
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
 from peer._aiortc.names import Names, is_name
 from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
-from peer._aiortc.sender import configure_senders, prepare_senders
+from peer._aiortc.sender import configure_senders
 from peer._aiortc.trade import set_latency
 
 __all__ = [
@@ -30,7 +31,7 @@ __all__ = [
     "keep_transport",
     "ours",
     "peer_connection",
-    "prepare_senders",
+    "prepare_media",
     "selected_pair",
     "set_latency",
 ]

@@ -28,23 +28,21 @@ Coded: TypeAlias = tuple[list[bytes], int]
 class Coder:
     """Codes one frame after another, in a thread of its own: half the cost of asyncio's pool, and nobody to wait for.
 
-    The thread starts with the first frame, and ends with `close`.
+    The thread starts at once, as that takes long on a busy machine, and ends with `close`.
     """
 
     def __init__(self, codec: RTCRtpCodecParameters, controller: BitrateController, encoder: str = "software") -> None:
         """`encoder` is whose H264 to use: see `make_h264`."""
         video = codec.mimeType.lower().startswith("video/")
+        self.name = codec.name
         self._codec, self._controller, self._encoder = codec, controller, encoder
         self._make: Callable[[], _Encode] = self._make_video if video else self._make_audio
         self._tasks: queue.SimpleQueue[tuple[asyncio.Future[Coded], Any, bool] | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._run, name=f"encode {codec.name}", daemon=True).start()
 
     def __call__(self, data: Any, keyframe: bool) -> asyncio.Future[Coded]:
         """The payloads of a frame or packet. Raises `av.FFmpegError` for one that can't be coded."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=f"encode {self._codec.name}", daemon=True)
-            self._thread.start()
         future: asyncio.Future[Coded] = self._loop.create_future()
         self._tasks.put((future, data, keyframe))
         return future

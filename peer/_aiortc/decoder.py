@@ -63,13 +63,12 @@ class Decoder:
     keyframe; of sound, the oldest is dropped. `on_lost` is also called when a picture can't be decoded.
     """
 
-    def __init__(
-        self, kind: str, track: RemoteStreamTrack, codec: RTCRtpCodecParameters, on_lost: Callable[[], None]
-    ) -> None:
+    def __init__(self, kind: str, codec: RTCRtpCodecParameters, on_lost: Callable[[], None]) -> None:
         """Of this codec first: its decoder is made while nothing is here yet."""
+        self.track: RemoteStreamTrack | None = None
+        """Where frames go; set before the first `put`."""
         self._kind = kind
         self._codec = codec
-        self._track = track
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._tasks: deque[Task | None] = deque()
@@ -135,12 +134,15 @@ class Decoder:
                 continue
             for frame in frames:
                 self._tell(self._give, frame)
-        self._tell(self._track._queue.put_nowait, None)
+        if self.track is not None:
+            self._tell(self.track._queue.put_nowait, None)
 
     def _give(self, frame: object) -> None:
         if isinstance(frame, av.VideoFrame):
             self.size = (frame.width, frame.height)
-        waiting = self._track._queue
+        if self.track is None:
+            return  # nothing was put either
+        waiting = self.track._queue
         if waiting.qsize() >= MAX_DECODED[self._kind]:
             waiting.get_nowait()
             self.dropped += 1

@@ -28,7 +28,9 @@ logger = logging.getLogger(__name__)
 NEXT_SERVER_AFTER_SECONDS = 0.5
 """How long a STUN or TURN server may be silent before the next one is asked too (in the manner of RFC 8305)."""
 SERVER_TIMEOUT_SECONDS = 10.0
-CHECK_PAUSE_SECONDS = 0.005
+PAUSE_SECONDS = 0.02
+"""Between two checks; in the first second, `HASTE_PAUSE_SECONDS`."""
+HASTE_PAUSE_SECONDS = 0.005
 HASTE_SECONDS = 1.0
 
 
@@ -38,11 +40,12 @@ class TrickleConnection(aioice.Connection):
     Upstream waits up to 5 s for its servers before it publishes anything, and asks only one of each kind.
     Touches, of `aioice.Connection`: `_local_candidates`, `_local_candidates_start`, `_local_candidates_end`,
     `_protocols`, `_remote_candidates`, `_remote_candidates_expected`, `_pair_remote_candidate`,
-    `_check_list_maybe_fail`, `_check_list_done`, `_check_periodic`, `_early_checks_done`, `_transport_policy`,
-    `_use_ipv4`, `_use_ipv6`, and the undocumented
-    `get_component_candidates`, `sort_check_list`, `data_received` and `request_received`, and `_nominated`; of
-    `aioice.ice`: `StunProtocol`, `get_host_addresses`, `server_reflexive_candidate`, `relayed_candidate`;
-    of `aioice.candidate`: `candidate_foundation`, `candidate_priority`.
+    `_check_list_maybe_fail`, `_check_list`, `_check_list_state`, `_check_periodic`, `_early_checks`,
+    `_early_checks_done`, `_query_consent_task`, `_unfreeze_initial`, `_transport_policy`, `_use_ipv4`, `_use_ipv6`,
+    `_nominated`, and the undocumented `get_component_candidates`, `sort_check_list`, `data_received`,
+    `request_received`, `check_incoming` and `query_consent`; of `aioice.ice`: `StunProtocol`, `get_host_addresses`,
+    `server_reflexive_candidate`, `relayed_candidate`, `ICE_COMPLETED`; of `aioice.candidate`: `candidate_foundation`,
+    `candidate_priority`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -205,20 +208,33 @@ class TrickleConnection(aioice.Connection):
     async def connect(self) -> None:
         """Find a pair that works, with a check every 5 ms at first, the least of RFC 8445 §14.2.
 
-        Upstream starts one every 20 ms. The partner's candidates trickle in, and each is tried that much sooner.
+        Upstream starts one every 20 ms, and sees only at the next of these that one has worked. Here the partner's
+        candidates trickle in, each is tried at once, and it goes on as soon as a pair is nominated.
         """
-        hastening = asyncio.create_task(self._hasten(), name="first ICE checks")
+        for candidate in self._remote_candidates:
+            self._pair_remote_candidate(candidate)
+        self.sort_check_list()
+        self._unfreeze_initial()
+        self._early_checks_done = True
+        while self._early_checks:
+            self.check_incoming(*self._early_checks.popleft())
+        checking = asyncio.create_task(self._check(), name="ICE checks")
         try:
-            await super().connect()
+            outcome = await self._check_list_state.get()
         finally:
-            hastening.cancel()
+            for task in [checking, *(pair.task for pair in self._check_list)]:
+                if task is not None:
+                    task.cancel()
+        if outcome != aioice.ice.ICE_COMPLETED:
+            raise ConnectionError("no pair of candidates worked")
+        self._query_consent_task = asyncio.create_task(self.query_consent(), name="consent")
 
-    async def _hasten(self) -> None:
-        end = self._loop.time() + HASTE_SECONDS
-        while self._loop.time() < end and not self._check_list_done:
-            if self._early_checks_done:
-                self._check_periodic()
-            await asyncio.sleep(CHECK_PAUSE_SECONDS)
+    async def _check(self) -> None:
+        """Start a check for each pair in its turn, until one is nominated."""
+        haste_ends = self._loop.time() + HASTE_SECONDS
+        while self._check_periodic():
+            hastes = self._loop.time() < haste_ends
+            await asyncio.sleep(HASTE_PAUSE_SECONDS if hastes else PAUSE_SECONDS)
 
     def send_now(self, data: bytes) -> None:
         """Send to the partner, without the coroutines of `send`. Raises `ConnectionError` without a connection."""

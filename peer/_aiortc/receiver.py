@@ -98,9 +98,15 @@ class Receiver:
             self._feedback.transport = self.transport
         self._feedback.configure(parameters)
         self._make_buffers(parameters.codecs[0])
-        self._decoder = Decoder(self._kind, self._track, parameters.codecs[0], self._on_decoder_lost)
+        self.prepare(parameters.codecs[0])
+        if self._decoder is not None:
+            self._decoder.track = self._track
         self.transport._register_rtp_receiver(self, parameters)  # type: ignore[arg-type]  # see `on_packet`
         self._reports = asyncio.create_task(self._run_reports(), name=f"report received {self._kind}")
+
+    def prepare(self, codec: RTCRtpCodecParameters) -> None:
+        """Start the decoder, for this codec at first; before `receive`."""
+        self._decoder = self._decoder or Decoder(self._kind, codec, self._on_decoder_lost)
 
     def _make_buffers(self, codec: RTCRtpCodecParameters) -> None:
         hold = HOLD[self._kind][self.latency]
@@ -111,10 +117,10 @@ class Receiver:
 
     async def stop(self) -> None:
         """Stop for good; the track ends."""
+        self._handle_disconnect()
         if self._reports is None:
             return
         self.transport._unregister_rtp_receiver(self)  # type: ignore[arg-type]
-        self._handle_disconnect()
         self._reports.cancel()
         await asyncio.gather(self._reports, return_exceptions=True)
 

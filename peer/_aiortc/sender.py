@@ -86,7 +86,7 @@ class Sender:
         self._coder: Coder | None = None
         self._passage = Passage(self.controller)
         self._tasks: list[asyncio.Task[None]] = []
-        self._prepared: asyncio.Task[_First | None] | None = None
+        self._first: asyncio.Task[_First | None] | None = None
         self._keyframe_wanted = False
         self._keyframe_at = float("-inf")
         self._keyframe_octets = 0
@@ -133,7 +133,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Stop for good, and stop the track."""
-        tasks = [*self._tasks, *([self._prepared] if self._prepared is not None else [])]
+        tasks = [*self._tasks, *([self._first] if self._first is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -153,27 +153,41 @@ class Sender:
     # ---- media
 
     def prepare(self, codec: RTCRtpCodecParameters) -> None:
-        """Code the first picture while the connection is still coming up: a keyframe takes as long as that."""
-        if self.kind == "video" and self.track is not None and self._prepared is None and not self._tasks:
-            self._prepared = asyncio.create_task(self._code_first(codec, self.track), name="first picture")
+        """Before media can flow, start the coder, and code the first picture: a keyframe takes as long as connecting.
 
-    async def _code_first(self, codec: RTCRtpCodecParameters, track: MediaStreamTrack) -> "_First | None":
-        coder = self._coder = Coder(codec, self.controller, self.encoder)
-        self._passage.offer(track, codec.name)
+        To be called with the likely codec when a partner comes, which leaves both ends the time of connecting for
+        connecting, and with the one that is agreed on.
+        """
+        if self._tasks or self.track is None:
+            return
+        if self._coder is not None and self._coder.name != codec.name:
+            self._coder.close()
+            if self._first is not None:
+                self._first.cancel()
+            self._coder, self._first, self._passage = None, None, Passage(self.controller)
+        coder = self._coder = self._coder or Coder(codec, self.controller, self.encoder)
+        if self.kind == "video" and (self._first is None or _is_old(self._first)):
+            self._first = asyncio.create_task(self._code_first(coder, self.track), name="first picture")
+
+    async def _code_first(self, coder: Coder, track: MediaStreamTrack) -> "_First | None":
+        self._passage.offer(track, coder.name)
         try:
             data: Any = await track.recv()
+            self._passage.note(data, time.monotonic())
+            payloads, timestamp = await coder(data, True)  # noqa: FBT003
         except MediaStreamError:
             return None
-        self._passage.note(data, time.monotonic())
-        payloads, timestamp = await coder(data, True)  # noqa: FBT003
+        except av.FFmpegError as error:
+            logger.warning("the first picture can't be encoded, and is left out: %s", error)
+            return None
         return _First(payloads, timestamp, time.monotonic())
 
     async def _send_first(self) -> None:
         """Send the prepared picture, unless it is an old one by now."""
-        first = await self._prepared if self._prepared is not None else None
+        first = await self._first if self._first is not None else None
         if first is None:
             return
-        if time.monotonic() - first.made_at < FIRST_PICTURE_SECONDS and self._enabled:
+        if not first.is_old and self._enabled:
             self._note_keyframe(first.payloads)
             await self._send_payloads(first.payloads, first.timestamp, None)
         else:
@@ -318,13 +332,14 @@ class _First:
     timestamp: int
     made_at: float
 
+    @property
+    def is_old(self) -> bool:
+        """Whether a new one is better."""
+        return time.monotonic() - self.made_at > FIRST_PICTURE_SECONDS
 
-def prepare_senders(pc: aiortc.RTCPeerConnection) -> None:
-    """Once the codecs are agreed on (`RTCRtpTransceiver._codecs`): have every sender's first picture coded."""
-    for transceiver in pc.getTransceivers():
-        sending = transceiver.currentDirection in ("sendonly", "sendrecv")
-        if isinstance(transceiver.sender, Sender) and sending and transceiver._codecs:
-            transceiver.sender.prepare(transceiver._codecs[0])
+
+def _is_old(first: "asyncio.Task[_First | None]") -> bool:
+    return first.done() and ((made := first.result()) is None or made.is_old)
 
 
 def configure_senders(pc: aiortc.RTCPeerConnection, max_bitrate: int | None, encoder: str) -> None:

@@ -33,6 +33,10 @@ class CodedTrack(Protocol):
     def ask_keyframe(self) -> None:
         """The partner lost something: the next picture should need no other."""
 
+    @property
+    def is_coded(self) -> bool:
+        """Whether it has packets for the right codec."""
+
 
 class CodedWrapper:
     """What a track around another one inherits, to hand on what its sender asks for."""
@@ -49,6 +53,16 @@ class CodedWrapper:
         """See `CodedTrack`."""
         if isinstance(self._below, CodedTrack):
             self._below.ask_keyframe()
+
+    @property
+    def is_coded(self) -> bool:
+        """See `CodedTrack`."""
+        return is_coded(self._below)
+
+
+def is_coded(track: object) -> bool:
+    """Whether a track has packets for the right codec."""
+    return isinstance(track, CodedTrack) and track.is_coded
 
 
 @dataclass(slots=True)

@@ -134,6 +134,11 @@ class _Showing:
         """Whether a thread of it still runs."""
         return any(thread.is_alive() for thread in self.threads)
 
+    @property
+    def is_coded(self) -> bool:
+        """Whether its pictures can pass."""
+        return self._coded is not None
+
     def pass_coded(self, codec: str | None, most: int | None) -> None:
         """Have pictures pass as they are coded, if that is this codec; with None, no more."""
         film, coded = self._film, self._coded
@@ -215,6 +220,11 @@ class _FilmTrack(MediaStreamTrack):
     def ask_keyframe(self) -> None:
         """See `CodedTrack`."""
         self._showing.playout.ask_keyframe()
+
+    @property
+    def is_coded(self) -> bool:
+        """See `CodedTrack`."""
+        return self.kind == "video" and self._showing.is_coded
 
     def stop(self) -> None:
         """End the track. The decoder stops when no track of the file is left."""

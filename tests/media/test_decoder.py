@@ -53,7 +53,8 @@ async def test_a_decoder_that_is_behind_goes_on_with_the_next_keyframe(monkeypat
     stall = Stall(monkeypatch)
     track = RemoteStreamTrack("video")
     lost: list[int] = []
-    decoder = Decoder("video", track, VP8, lambda: lost.append(1))
+    decoder = Decoder("video", VP8, lambda: lost.append(1))
+    decoder.track = track
     tasks = coded_pictures(400, every=100)
     for task in tasks:
         decoder.put(task)
@@ -73,7 +74,8 @@ async def test_a_decoder_that_is_behind_goes_on_with_the_next_keyframe(monkeypat
 
 async def test_a_track_that_nobody_reads_holds_the_newest() -> None:
     track = RemoteStreamTrack("video")
-    decoder = Decoder("video", track, VP8, lambda: None)
+    decoder = Decoder("video", VP8, lambda: None)
+    decoder.track = track
     tasks = coded_pictures(MAX_CODED["video"], every=1)
     for task in tasks:
         decoder.put(task)
@@ -98,7 +100,8 @@ async def test_lost_sound_is_made_up_and_fades() -> None:
         frame.sample_rate, frame.pts, frame.time_base = 48_000, index * 960, Fraction(1, 48_000)
         packets += encoder.encode(frame)[0]
     track = RemoteStreamTrack("audio")
-    decoder = Decoder("audio", track, OPUS, lambda: None)
+    decoder = Decoder("audio", OPUS, lambda: None)
+    decoder.track = track
     for index, data in enumerate(packets[:20]):
         decoder.put(Task(OPUS, data, index * 960))
     for index in range(20, 40):

@@ -41,10 +41,14 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_remote_candidates": aioice.Connection,
         "_remote_candidates_expected": aioice.Connection,
         "_pair_remote_candidate": aioice.Connection,
-        "_check_list_done": aioice.Connection,
+        "_check_list": aioice.Connection,
+        "_check_list_state": aioice.Connection,
         "_check_list_maybe_fail": aioice.Connection,
         "_check_periodic": aioice.Connection,
+        "_early_checks": aioice.Connection,
         "_early_checks_done": aioice.Connection,
+        "_query_consent_task": aioice.Connection,
+        "_unfreeze_initial": aioice.Connection,
         "_transport_policy": aioice.Connection,
         "_use_ipv4": aioice.Connection,
         "_use_ipv6": aioice.Connection,
@@ -53,8 +57,11 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_bundled": aiortc.RTCRtpTransceiver,
     },
     "connecting.py": {"_RTCPeerConnection__connect": aiortc.RTCPeerConnection},
-    "sender.py": {
+    "ahead.py": {
         "_codecs": aiortc.RTCRtpTransceiver,
+        "_preferred_codecs": aiortc.RTCRtpTransceiver,
+    },
+    "sender.py": {
         "_register_rtp_sender": aiortc.RTCDtlsTransport,
         "_unregister_rtp_sender": aiortc.RTCDtlsTransport,
         "_send_rtp": aiortc.RTCDtlsTransport,
