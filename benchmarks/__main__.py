@@ -27,6 +27,8 @@ LIMITS = """\
 - Figures move from machine to machine and from run to run: compare only inside one run, as ratios.
 - Both ends of a call and the relay share this one machine; with few cores they get in each other's way, and what a
   browser costs slows its partner down.
+- A page joins once its browser is idle: for a third of a second after it has opened a window, Chrome loads parts of
+  its own interface, which takes one of two cores from whoever is in a call.
 - The time of a frame starts when the program or page begins to make it, and ends when it has it decoded: camera,
   scaling to a screen and the screen itself are not in it. Chrome hands frames over by `MediaStreamTrackProcessor`,
   and takes them from a `MediaStreamTrackGenerator`: neither waits for the screen. Making a frame of 1280x720 takes
