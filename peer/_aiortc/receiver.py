@@ -39,7 +39,7 @@ from peer.media.soundbuffer import SoundBuffer
 
 logger = logging.getLogger(__name__)
 
-FEEDBACK_SECONDS = 0.02
+FEEDBACK_SECONDS = 0.005
 VIDEO_CLOCK = 90_000
 FPS = 30
 Tap: TypeAlias = Callable[[CodedMedia], None]

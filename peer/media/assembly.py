@@ -149,7 +149,10 @@ class VideoAssembler:
         return number + 1
 
     def feedback(self, now: float) -> tuple[list[int], bool]:
-        """The sequence numbers to ask for now, and whether to ask for a keyframe. Call it every 20 ms while `busy`."""
+        """The sequence numbers to ask for now, and whether to ask for a keyframe.
+
+        Call it every few milliseconds while `busy`.
+        """
         if self._next is not None and self._blocked_for(now) > self._patience:
             self._await_keyframe()
             self._look_for_keyframe()
