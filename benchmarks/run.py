@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks import first_frame, formats, latency, line, memory, quality, rounds, sync, targets
+from benchmarks import codecs, first_frame, formats, latency, line, memory, quality, rounds, sync, targets
 from benchmarks.call import Times
 from benchmarks.stage import CallOptions, Stage
 from benchmarks.systems import VARIANTS
@@ -87,6 +87,11 @@ def measure_formats(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     yield formats.tabulate(stage, systems, chosen, plan.short_times)
 
 
+def measure_codecs(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """Encoders by themselves."""
+    yield codecs.tabulate()
+
+
 def measure_sync(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """Picture and sound of a recording."""
     yield sync.tabulate(stage, seconds=30.0 if plan.full else 10.0)
@@ -103,6 +108,7 @@ PARTS: dict[str, Part] = {
     "variants": measure_variants,
     "lines": measure_lines,
     "formats": measure_formats,
+    "codecs": measure_codecs,
     "sync": measure_sync,
     "memory": measure_memory,
 }
