@@ -102,7 +102,8 @@ class Relay:
         for connection in tuple(self._connections):
             connection.close(CloseCode.GOING_AWAY, "The relay is shutting down.")
         try:
-            await asyncio.wait_for(self._none_connected.wait(), grace)
+            async with asyncio.timeout(grace):
+                await self._none_connected.wait()
         except TimeoutError:
             for connection in tuple(self._connections):
                 connection.abort()

@@ -198,7 +198,8 @@ class _FilmTrack(MediaStreamTrack):
             ready = await playout.get(self.kind)
         else:
             try:
-                ready = await asyncio.wait_for(playout.get(self.kind), STILL)
+                async with asyncio.timeout(STILL):
+                    ready = await playout.get(self.kind)
             except TimeoutError:
                 return self._last, playout.repeated(self.kind)
         self._last = None

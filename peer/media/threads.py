@@ -39,4 +39,5 @@ async def in_time(function: Callable[[], T], seconds: float) -> T:
             call_on_loop(loop, settle, outcome.set_result, result)
 
     threading.Thread(target=call, name="in time", daemon=True).start()
-    return await asyncio.wait_for(outcome, seconds)
+    async with asyncio.timeout(seconds):
+        return await outcome
