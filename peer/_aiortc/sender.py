@@ -339,7 +339,7 @@ class _First:
 
 
 def _is_old(first: "asyncio.Task[_First | None]") -> bool:
-    return first.done() and ((made := first.result()) is None or made.is_old)
+    return first.done() and not first.cancelled() and ((made := first.result()) is None or made.is_old)
 
 
 def configure_senders(pc: aiortc.RTCPeerConnection, max_bitrate: int | None, encoder: str) -> None:
