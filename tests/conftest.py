@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sessionwatch import SessionWatch, write_stacks_on_signal
+
 REAL_PARTS = ("browser", "network", "examples", "peer", "media", "signaling")
 """Folders whose tests wait for processes, browsers, networks and clocks, on a machine that may be busy with others."""
 
@@ -33,6 +35,10 @@ def pytest_configure(config: pytest.Config) -> None:
     Who runs the tests in the background of a shell script has SIGINT ignored, which their programs would inherit.
     """
     config.stash[STDERR] = os.dup(2)
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist
+        write_stacks_on_signal(config.stash[STDERR])
+    else:
+        config.pluginmanager.register(SessionWatch(config.stash[STDERR]))
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
