@@ -39,7 +39,7 @@ from peer._aiortc import (
     selected_pair,
     set_latency,
 )
-from peer.candidate_policy import CandidatePolicy, may_contact
+from peer.candidate_policy import CandidatePolicy, admitted
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
 from peer.media.latency import Latency
@@ -152,6 +152,7 @@ class Connection:
         self._agent = ice_connection(self._pc)
         if isinstance(self._agent, TrickleConnection):
             self._agent.servers = options.ice_servers
+            self._agent.policy = options.candidates
             self._agent.on_candidate = self._report_candidate
             self._agent.on_server = self._on_server
         if isinstance(self._pc, TellingConnection):
@@ -232,25 +233,25 @@ class Connection:
             return
         if parsed.protocol.lower() != "udp":
             return  # Browsers also offer TCP; aioice has none.
-        if parsed.component != 1 or not may_contact(parsed.ip, parsed.port, self._options.candidates):
+        host = admitted(parsed.ip, parsed.port, self._options.candidates)
+        if parsed.component != 1 or host is None:
             self._refused += 1
             return
-        named = is_name(parsed.ip) and not STOCK
-        self._spawn(self._add_named(parsed) if named else self._ice.addRemoteCandidate(parsed))
+        parsed.ip = host
+        self._spawn(self._add_named(parsed) if is_name(host) and not STOCK else self._ice.addRemoteCandidate(parsed))
 
     async def _add_named(self, candidate: RTCIceCandidate) -> None:
         """Add a candidate whose address its browser hides, when its name is found and leads where we may go."""
         if self._options.relay_only:
             return  # It is no address for a TURN server (draft-ietf-mmusic-mdns-ice-candidates §3.2).
-        address = await self._names.look_up(candidate.ip)
-        if address is None:
+        found = await self._names.look_up(candidate.ip)
+        if found is None:
             self._unknown += 1
-            return
-        if not may_contact(address, candidate.port, self._options.candidates):
+        elif (address := admitted(found, candidate.port, self._options.candidates)) is None:
             self._refused += 1
-            return
-        candidate.ip = address
-        await self._ice.addRemoteCandidate(candidate)
+        else:
+            candidate.ip = address
+            await self._ice.addRemoteCandidate(candidate)
 
     def _end_candidates(self) -> None:
         """Upstream's agent is told; ours is not, and never fails early.

@@ -1,7 +1,7 @@
 """STUN and TURN servers as people and relays name them (RFC 7064, RFC 7065, W3C webrtc-pc §4.2.4), checked."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from peer.errors import UsageError
@@ -25,6 +25,8 @@ class IceServer:
     transport: Literal["udp", "tcp"]
     username: str | None = None
     credential: str | None = field(default=None, repr=False)
+    from_relay: bool = False
+    """Whether a relay named it, and not the user: then `--candidates` rules where it may be."""
 
     @property
     def is_turn(self) -> bool:
@@ -73,7 +75,7 @@ def parse_relay_servers(servers: object) -> tuple[list[IceServer], list[str]]:
             if len(good) + len(bad) == MAX_ICE_SERVERS:
                 return good, [*bad, f"the relay names more than {MAX_ICE_SERVERS} ICE servers; the rest are left out"]
             try:
-                good.append(parse_ice_server(*_strings(url, entry)))
+                good.append(replace(parse_ice_server(*_strings(url, entry)), from_relay=True))
             except UsageError as error:
                 bad.append(str(error))
     return good, bad

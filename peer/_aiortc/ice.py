@@ -1,11 +1,9 @@
 """Gathering ahead and trickle, and every STUN and TURN server: aioice's agent with these changed."""
 
 import asyncio
-import contextlib
 import functools
 import logging
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -20,7 +18,9 @@ import aiortc.rtcpeerconnection
 from aiortc import RTCPeerConnection
 
 from peer._aiortc.scope import STOCK, is_ours
+from peer._aiortc.servers import look_up, server_problem, tls_context
 from peer._aiortc.udp import bind, can_read_sockets
+from peer.candidate_policy import CandidatePolicy, admitted
 from peer.ice_servers import IceServer
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class TrickleConnection(aioice.Connection):
         super().__init__(*args, **kwargs)
         self.servers: Sequence[IceServer] = ()
         """Set before gathering; those of a kind are asked in this order until one answers."""
+        self.policy = CandidatePolicy.ALL
+        """Which of the partner's addresses, and of the servers that a relay named, packets may go to."""
         self.on_candidate: Callable[[str], None] = lambda line: None
         """Called with each local candidate as `candidate:...`, and with "" when there will be no more."""
         self.on_server: Callable[[IceServer, str | None], None] = lambda server, problem: None
@@ -147,19 +149,17 @@ class TrickleConnection(aioice.Connection):
 
     def _report(self, server: IceServer, task: asyncio.Task[None]) -> bool:
         error = task.exception()
-        self.on_server(server, None if error is None else _server_problem(error))
+        self.on_server(server, None if error is None else server_problem(error))
         return error is None
 
     async def _reflexive(self, protocol: aioice.ice.StunProtocol, server: IceServer) -> None:
-        address = (await _resolve(server.host, server.port, socket.AF_INET))[0]
+        address = (await look_up(server, self.policy, socket.AF_INET))[0]
         candidate, _ = await aioice.ice.server_reflexive_candidate(protocol, (address, server.port))
         self._publish(candidate)
 
     async def _relayed(self, server: IceServer) -> None:
-        addresses = await _resolve(server.host, server.port)
+        addresses = await look_up(server, self.policy)
         one_of_each_family = list({":" in address: address for address in reversed(addresses)}.values())
-        if server.scheme == "turns":
-            one_of_each_family = [server.host]  # TLS checks the certificate against the name.
         for address in one_of_each_family:
             try:
                 await self._allocate(server, address)
@@ -177,7 +177,7 @@ class TrickleConnection(aioice.Connection):
             turn_server=(address, server.port),
             turn_username=server.username,
             turn_password=server.credential,
-            turn_ssl=server.scheme == "turns",
+            turn_ssl=tls_context(server) if server.scheme == "turns" else False,  # type: ignore[arg-type]
             turn_transport=server.transport,
         )
         self._protocols.append(protocol)
@@ -250,8 +250,10 @@ class TrickleConnection(aioice.Connection):
     def request_received(
         self, message: aioice.stun.Message, addr: tuple[str, int], protocol: aioice.ice.StunProtocol
     ) -> None:
-        self.heard_at = self._loop.time()
-        super().request_received(message, addr, protocol)
+        """A check came. Where it came from would become a candidate (RFC 8445 §7.3.1.3): it must be one we may have."""
+        if admitted(*addr, policy=self.policy) is not None:
+            self.heard_at = self._loop.time()
+            super().request_received(message, addr, protocol)
 
     def stop_asking(self) -> None:
         """Nobody needs the servers' answers any more."""
@@ -276,45 +278,6 @@ def is_rtp(data: bytes) -> bool:
 async def _bounded(job: Awaitable[None]) -> None:
     async with asyncio.timeout(SERVER_TIMEOUT_SECONDS):
         await job
-
-
-def _server_problem(error: BaseException) -> str:
-    if isinstance(error, aioice.stun.TransactionFailed):
-        code = error.response.error_code
-        return f"refused ({code})" + (": wrong user name or credential" if code == 401 else "")
-    if isinstance(error, aioice.stun.TransactionTimeout | TimeoutError):
-        return "no answer"
-    if isinstance(error, socket.gaierror):
-        return "its name can't be resolved"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-async def _resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list[str]:
-    """The addresses of a name, looked up in a thread of its own: it must hold up neither encoders nor the exit."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(addresses: list[str], error: OSError | None) -> None:
-        if answer.done():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(addresses)
-
-    def look_up() -> None:
-        addresses: list[str] = []
-        problem = None
-        try:
-            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_DGRAM)
-            addresses = [str(entry[4][0]) for entry in found]
-        except OSError as error:
-            problem = error
-        with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
-            loop.call_soon_threadsafe(settle, addresses, problem)
-
-    threading.Thread(target=look_up, name=f"look up {host}", daemon=True).start()
-    return await answer
 
 
 class IceTransport(aiortc.RTCIceTransport):

@@ -1,7 +1,6 @@
 """Names of the kind that browsers hide their addresses behind are looked up by multicast, over a real link."""
 
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -9,10 +8,9 @@ from typing import Self
 
 import pytest
 
+from tests.network.mdns import GROUP, NAME, PORT, answer
 from tests.network.namespaces import Namespace, Network
 
-NAME = "5fe0ffd5-a2af-4580-b54a-267e04ba18b8.local"
-GROUP, PORT = "224.0.0.251", 5353
 LOOK_UP = f"""
 import asyncio
 from peer._aiortc import Names
@@ -49,16 +47,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-def answer(address: str) -> bytes:
-    """What Chromium answers: the address, and an NSEC record whose name is a pointer to the first (RFC 6762 §18.14)."""
-    label, top = NAME.encode().split(b".")
-    name = bytes([len(label)]) + label + bytes([len(top)]) + top + b"\0"
-    header = struct.pack("!6H", 0, 0x8400, 0, 1, 0, 1)
-    record = name + struct.pack("!HHIH", 1, 0x8001, 120, 4) + socket.inet_aton(address)
-    next_name = 0xC000 | (len(header) + len(record))
-    return header + record + name + struct.pack("!HHIHHBBB", 47, 0x8001, 120, 5, next_name, 0, 1, 0x40)
 
 
 @pytest.fixture
