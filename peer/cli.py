@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     )
     network.add_argument("--relay-only", action=_Switch, help="send media through a TURN server only")
     network.add_argument(
-        "--candidates", metavar="WHICH", help="partner's addresses to try: all (default), private or public"
+        "--candidates", metavar="WHICH", help="addresses that others may name: all (default), private or public"
     )
     output = it.add_argument_group("output")
     output.add_argument("--json", action=_Switch, help="print one event a line, as JSON")

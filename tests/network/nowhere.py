@@ -54,7 +54,7 @@ class Nowhere:
     def __exit__(self, *exc_info: object) -> None:
         os.close(self._device)
 
-    def until(self, address: str, packets: int = 1, *, timeout: float = 20.0) -> None:
+    def until(self, address: str, packets: int = 1, *, timeout: float = 12.0) -> None:
         """Watch until so many packets have left for an address. Raises `HarnessError` when they don't."""
         deadline = time.monotonic() + timeout
         while self.sent[address] < packets:
