@@ -110,7 +110,9 @@ class Call:
 
     async def close(self) -> None:
         """Stop reading, and close the connection. Idempotent."""
-        await self._pump.stop()
-        for track in self._remote:
-            track.stop()
-        await self.connection.close()
+        try:
+            await self._pump.stop()
+        finally:  # a sink's failure leaves nothing open
+            for track in self._remote:
+                track.stop()
+            await self.connection.close()

@@ -51,9 +51,9 @@ class PeerOptions:
     encoder: str = "software"
     """Whose H264 to use: "software", "auto" for hardware where it works, or the name of one of `ENCODERS`."""
     max_bitrate: int | str | None = None
+    """The most that pictures may take, in bit/s, or as "2.5M"; None for what suits their size."""
     latency: str = "balanced"
     """What to trade for a low delay: "low", "balanced" or "smooth"."""
-    """The most that pictures may take, in bit/s, or as "2.5M"; None for what suits their size."""
 
     transform: str | Callable[[Any], Any] | None = None
     """A function on every picture that is sent, or its MODULE:FUNCTION. It takes and returns an array in BGR."""

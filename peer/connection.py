@@ -73,8 +73,8 @@ class ConnectionOptions:
     encoder: str = "software"
     """Whose H264 to use: see `peer.media.encoders.hardware.make_h264`."""
     max_bitrate: int | None = None
-    latency: Latency = Latency.BALANCED
     """bit/s that pictures may take. None takes what suits their size."""
+    latency: Latency = Latency.BALANCED
 
 
 class Listener(Protocol):

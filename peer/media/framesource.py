@@ -1,6 +1,7 @@
 """A source that a program feeds: pictures that it made, sent as the newest one at any moment."""
 
 import asyncio
+import threading
 import time
 from weakref import WeakSet
 
@@ -32,6 +33,7 @@ class FrameSource:
         self._begin = time.monotonic()
         self._last: av.VideoFrame | None = None
         self._tracks: WeakSet[_FedTrack] = WeakSet()
+        self._lock = threading.Lock()  # a program's thread sends while the loop opens a track for the next call
 
     def send(self, picture: "npt.NDArray[np.uint8] | av.VideoFrame") -> None:
         """Send a picture: an array of height x width x 3, uint8, in BGR as OpenCV has it, or an `av.VideoFrame`.
@@ -43,21 +45,27 @@ class FrameSource:
         converted = to_yuv420p(frame)
         if converted is frame:
             converted = _copied(frame)  # it gets a time of its own, and must not change under the encoder
-        self._last = _stamped(converted, self._begin)
-        for track in list(self._tracks):
+        with self._lock:
+            self._last = _stamped(converted, self._begin)
+            tracks = list(self._tracks)
+        for track in tracks:
             track.offer(converted)
 
     def open_tracks(self) -> list[MediaStreamTrack]:
         """One new track, which begins with the last picture, if there is one."""
         track = _FedTrack(self._begin)
-        self._tracks.add(track)
-        if self._last is not None:
-            track.frames.put(self._last)
+        with self._lock:
+            self._tracks.add(track)
+            last = self._last
+        if last is not None:
+            track.frames.put(last)
         return [track]
 
     async def close(self) -> None:
         """End the tracks."""
-        for track in list(self._tracks):
+        with self._lock:
+            tracks = list(self._tracks)
+        for track in tracks:
             track.stop()
 
 

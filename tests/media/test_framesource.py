@@ -1,6 +1,8 @@
 """A program's own pictures, as a source."""
 
 import asyncio
+import sys
+import threading
 import time
 
 import av
@@ -44,6 +46,31 @@ async def test_pictures_from_a_thread_arrive_with_the_time_of_their_sending() ->
         assert brightness(frame) == pytest.approx(value, abs=2)
         moments.append((frame.time, time.monotonic() - begin))
     assert 0 < moments[1][0] - moments[0][0] <= moments[1][1]
+
+
+async def test_a_thread_sends_while_tracks_are_opened() -> None:
+    source = FrameSource()
+    done = threading.Event()
+
+    def send() -> None:
+        while not done.is_set():
+            source.send(coloured(90, 2, 2))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    sending = asyncio.create_task(asyncio.to_thread(send))
+    try:
+        await asyncio.sleep(0.01)
+        opened = []
+        for count in range(4000):
+            opened += source.open_tracks()
+            if count % 20 == 0:
+                await asyncio.sleep(0)
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        await sending  # raises what the thread raised
+    await source.close()
 
 
 async def test_an_array_may_be_used_again_at_once() -> None:
