@@ -18,6 +18,9 @@ from peer.errors import ExitCode, PeerError, UsageError
 from peer.events import Ended
 from peer.keyboard import keys_for
 
+_REPEATED = ("ice_server", "allow_origin")
+"""Options that may be given more than once; in the environment, with spaces between."""
+
 _SOURCES = "auto, test, none, a file or URL, or a device"
 
 
@@ -45,6 +48,12 @@ def parser() -> argparse.ArgumentParser:
     call.add_argument("--signaling", metavar="URL", help=f"the relay's address (default {DEFAULT_SIGNALING})")
     call.add_argument("--room", metavar="NAME", help="the room to meet in (default: with whoever waits longest)")
     call.add_argument("--token", help="what the relay asks for to let a peer in")
+    call.add_argument(
+        "--allow-origin",
+        metavar="ORIGIN",
+        action="append",
+        help="let pages of this web origin use the relay that this process starts, beside pages of this machine",
+    )
     call.add_argument("--once", action=_Switch, help="end when the first call ends")
     call.add_argument("--duration", type=float, metavar="S", help="end so many seconds after the first connection")
     call.add_argument(
@@ -117,10 +126,9 @@ def parse(
     values = {
         name: value
         for name, value in vars(given).items()
-        if value is not None and name not in ("json", "verbose", "version", "ice_server")
+        if value is not None and name not in ("json", "verbose", "version", *_REPEATED)
     }
-    if given.ice_server:
-        values["ice_servers"] = tuple(given.ice_server)
+    values |= {f"{name}s": tuple(getattr(given, name)) for name in _REPEATED if getattr(given, name)}
     return given, PeerOptions(**values)
 
 
@@ -136,8 +144,8 @@ def _from_environment(it: argparse.ArgumentParser, environment: Mapping[str, str
             if value.lower() not in ("0", "1", "true", "false", "yes", "no"):
                 raise UsageError(f"PEER_{option[2:].replace('-', '_').upper()}={value[:40]!r}: must be 1 or 0")
             found.append(option if value.lower() in ("1", "true", "yes") else f"--no-{option[2:]}")
-        elif option == "--ice-server":
-            found += [f"{option}={url}" for url in value.split()]
+        elif action.dest in _REPEATED:
+            found += [f"{option}={each}" for each in value.split()]
         else:
             found.append(f"{option}={value}")
     return found

@@ -11,6 +11,7 @@ from peer.candidate_policy import CandidatePolicy
 from peer.errors import UsageError
 from peer.ice_servers import MAX_ICE_SERVERS, IceServer, parse_ice_server
 from peer.media.bitrate import MAX_BITRATE, MIN_BITRATE
+from signaling.admission import parse_origin
 from signaling.messages import Role, printable
 
 DEFAULT_SIGNALING = "ws://localhost:8080"
@@ -37,6 +38,8 @@ class PeerOptions:
     """The relay's address. None uses the one at `DEFAULT_SIGNALING`, or starts one there."""
     room: str | None = None
     token: str | None = None
+    allow_origins: tuple[str, ...] = ()
+    """Web origins whose pages may use the relay that this process starts, beside those of this machine."""
 
     video: str = "auto"
     audio: str = "auto"
@@ -94,6 +97,7 @@ class PeerOptions:
         _check_function("--transform-received", self.transform_received)
         if self.signaling is not None:
             _check_url(self.signaling)
+        _check_origins(self.allow_origins)
         _one_of("--latency", self.latency, LATENCIES)
         _one_of("--encoder", self.encoder, ENCODERS)
         if self.max_bitrate is not None:
@@ -166,6 +170,14 @@ def _check_function(option: str, value: object) -> None:
             raise UsageError(f"{option} {printable(value, 80)}: write MODULE:FUNCTION or FILE.py:FUNCTION")
     elif value is not None and not callable(value):
         raise UsageError(f"{option} {printable(repr(value), 80)}: must be a function")
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    for origin in origins:
+        try:
+            parse_origin(origin)
+        except ValueError as error:
+            raise UsageError(f"--allow-origin: {error}") from None
 
 
 def _check_url(url: str) -> None:

@@ -225,7 +225,7 @@ class Peer:
         except SignalingConnectError as error:
             if self.options.signaling is not None or not error.nothing_listens:
                 raise SignalingError(str(error)) from error
-            await self._stack.enter_async_context(LocalRelay(url))
+            await self._stack.enter_async_context(LocalRelay(url, self.options, self._notify))
             self.tell(events.RelayStarted(url))
             self._signaling = await self._connect(url)
         self._page = _page_address(url) if self.options.signaling is None else None

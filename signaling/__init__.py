@@ -2,6 +2,8 @@
 
 messages     every message: parse, validate, serialize                      no I/O
 rooms        who is in which room, in which role, what to tell whom         no I/O
+admission    which names the relay goes by, and whose pages it lets in      no I/O
+loopback     which hosts are this machine                                   no I/O
 kept         offers that wait for a partner who comes late                  no I/O
 ratelimit    how many, how fast                                             no I/O
 config       the relay's configuration, the one home of its defaults

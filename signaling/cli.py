@@ -38,9 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(_serve(config))
     except RelayStartError as error:
-        print(f"signaling: {error}", file=sys.stderr)  # noqa: T201  # what the user must read
+        _say(str(error))
         return 1
     return 0
+
+
+def _say(line: str) -> None:
+    """Write what the user must read."""
+    print(f"signaling: {line}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _fit_to_file_limit(config: RelayConfig) -> RelayConfig:
@@ -69,7 +74,7 @@ async def _serve(config: RelayConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not loop.add_signal_handler, which Windows has not.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(asked_to_end.set))
-    async with Relay(config) as relay:
+    async with Relay(config, on_refused=_say) as relay:
         print(f"The page is at {relay.page_url}, the relay at {relay.url}. Ctrl-C ends it.", flush=True)  # noqa: T201
         await asked_to_end.wait()
         await relay.close(grace=GRACE)

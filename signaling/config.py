@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from .admission import parse_host, parse_origin
 from .messages import MAX_MESSAGE_BYTES, printable
 
 
@@ -22,13 +23,9 @@ class RelayConfig:
     port: int = 8080
     """A TCP port; 0 lets the system choose one."""
     allowed_origins: tuple[str, ...] = ()
-    """Web origins whose pages may connect, such as `https://example.com`; none given means all.
-
-    All, because pages that use the relay come from anywhere: from a file, from a development server on another
-    port. It is safe, because the relay knows no cookies or other standing of a visitor that a foreign page could
-    borrow: such a page can do what its author could do with a program. Its own page may always connect, and
-    programs, which send no origin, too.
-    """
+    """Web origins whose pages may connect, such as `https://example.com`, beside those that `admission` lets in."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that the relay goes by, such as `call.example.com`, beside localhost, `host` and its own addresses."""
 
     ping_interval: float = 10.0
     """Time from one WebSocket ping to the next. A dead client is found within `ping_interval + ping_timeout`."""
@@ -63,14 +60,22 @@ class RelayConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"{self.port} is no port: use a number from 0 (any free port) to 65535")
+        for name, parse in (("allowed_origins", parse_origin), ("allowed_hosts", parse_host)):
+            try:
+                object.__setattr__(self, name, tuple(parse(text) for text in getattr(self, name)))
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
 
     @classmethod
     def from_environment_and_arguments(cls, environment: Mapping[str, str], arguments: argparse.Namespace) -> Self:
-        """Take each value from the arguments, else from the environment (`HOST`, `PORT`), else the default.
+        """Take each value from the arguments, else from the environment, else the default.
 
-        Raises `ConfigError`.
+        The variables are `HOST`, `PORT`, and `SIGNALING_` with an option's name. Raises `ConfigError`.
         """
-        given: dict[str, Any] = {"allowed_origins": tuple(arguments.allow_origin)}
+        given: dict[str, Any] = {
+            "allowed_origins": tuple(arguments.allow_origin or environment.get("SIGNALING_ALLOW_ORIGIN", "").split()),
+            "allowed_hosts": tuple(arguments.allow_host or environment.get("SIGNALING_ALLOW_HOST", "").split()),
+        }
         if arguments.host is not None:
             given["host"] = arguments.host
         elif environment.get("HOST"):
@@ -91,7 +96,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         action="append",
         default=[],
-        help="let only pages of this web origin connect, such as https://example.com (repeatable; default: all)",
+        help="let pages of this web origin connect, such as https://example.com, beside the relay's own and, while "
+        "only this machine reaches it, those of this machine (repeatable; SIGNALING_ALLOW_ORIGIN)",
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a name that the relay goes by, beside localhost and its addresses (repeatable; SIGNALING_ALLOW_HOST)",
     )
 
 

@@ -1,7 +1,6 @@
 """Open a WebSocket to a relay, or say in one line why that can't be."""
 
 import errno
-import ipaddress
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
 
+from .loopback import is_loopback
 from .messages import printable
 
 PING_INTERVAL = 10.0
@@ -52,13 +52,9 @@ async def connect_to_relay(url: str, timeout: float) -> ClientConnection:
 
 def _is_on_this_machine(url: str) -> bool:
     try:
-        host = urlsplit(url).hostname or ""
+        return is_loopback(urlsplit(url).hostname or "")
     except ValueError:
         return False  # connecting will say what is wrong with it
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _connect_error(url: str, error: Exception, timeout: float) -> SignalingConnectError:

@@ -32,7 +32,7 @@ class ConnectionHandler(Protocol):
     def connected(self, connection: "Connection") -> None:
         """There is a TCP connection."""
 
-    def respond(self, request: Request) -> Response | None:
+    def respond(self, connection: "Connection", request: Request) -> Response | None:
         """Answer a request; None accepts it as a WebSocket."""
 
     def opened(self, connection: "Connection") -> None:
@@ -80,6 +80,12 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether messages may be sent."""
         return self._protocol.state is State.OPEN
+
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine that the client connected to, if the connection still has one."""
+        name = self._transport.get_extra_info("sockname")
+        return str(name[0]) if name else None
 
     def send(self, text: str) -> None:
         """Send a text message, if the WebSocket is open."""
@@ -153,7 +159,7 @@ class Connection(asyncio.Protocol):
     def _on_request(self, request: Request) -> None:
         if self._protocol.close_expected():  # what came together with the request was no frame
             return
-        response = self._handler.respond(request)
+        response = self._handler.respond(self, request)
         if response is None:
             response = self._protocol.accept(request)
         self._protocol.send_response(response)

@@ -5,6 +5,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from . import web
+from .admission import Admission, Refusal
 from .config import RelayConfig
 from .connection import Connection
 from .kept import KeptOffers
@@ -31,6 +33,7 @@ from .messages import (
     printable,
     serialize_to_client,
 )
+from .ratelimit import TokenBucket
 from .rooms import Delivery, Rooms
 
 __all__ = ["Relay", "RelayStartError"]
@@ -49,11 +52,15 @@ class Relay:
         async with Relay(RelayConfig(port=0)) as relay:
             print(relay.page_url)
 
-    Connections tell it what happens (`ConnectionHandler`), the rooms say what to send to whom.
+    Connections tell it what happens (`ConnectionHandler`), the rooms say what to send to whom. `on_refused` gets a line
+    for whoever runs the relay when somebody is not let in, at most once a second for each of the two reasons.
     """
 
-    def __init__(self, config: RelayConfig) -> None:
+    def __init__(self, config: RelayConfig, *, on_refused: Callable[[str], None] = logger.warning) -> None:
         self.config = config
+        self._on_refused = on_refused
+        now = time.monotonic()
+        self._lines = {"host": TokenBucket(1.0, 1, now), "origin": TokenBucket(1.0, 1, now)}
         self._rooms = Rooms(
             KeptOffers(
                 max_bytes=config.kept_offer_bytes,
@@ -78,6 +85,11 @@ class Relay:
         listeners = await listen(self.config.host, self.config.port)
         host, port = listeners[0].getsockname()[:2]
         self._address = (str(host), int(port))
+        self._admission = Admission(
+            [str(listener.getsockname()[0]) for listener in listeners],
+            hosts=(*self._own_name(), *self.config.allowed_hosts),
+            origins=self.config.allowed_origins,
+        )
         for listener in listeners:
             self._servers.append(
                 await loop.create_server(lambda: Connection(self, self.config), sock=listener, backlog=BACKLOG)
@@ -124,11 +136,13 @@ class Relay:
         """Where browsers on this machine find the page."""
         return f"http://{self._authority}/"
 
+    def _own_name(self) -> tuple[str, ...]:
+        """The host that was configured; every interface is none."""
+        return () if self.config.host in ("", *EVERYWHERE) else (self.config.host.lower(),)
+
     @property
     def _authority(self) -> str:
-        host = self.config.host
-        if host in ("", *EVERYWHERE):
-            host = "localhost"
+        host = self.config.host if self._own_name() else "localhost"
         return f"[{host}]:{self._address[1]}" if ":" in host else f"{host}:{self._address[1]}"
 
     # What connections tell (ConnectionHandler)
@@ -139,7 +153,10 @@ class Relay:
         if len(self._connections) > self.config.max_connections + CONNECTIONS_FOR_PAGES:
             connection.abort()
 
-    def respond(self, request: Request) -> Response | None:
+    def respond(self, connection: Connection, request: Request) -> Response | None:
+        if refusal := self._refuse(connection, request):
+            self._tell(refusal)
+            return web.plain(HTTPStatus(refusal.status), refusal.answer)
         if not web.is_websocket_request(request):
             health = {
                 "status": "ok",
@@ -148,11 +165,22 @@ class Relay:
                 "rooms": len(self._rooms),
             }
             return web.respond(request, health)
-        if not web.is_origin_allowed(request, self.config.allowed_origins):
-            return web.plain(HTTPStatus.FORBIDDEN, "This relay doesn't serve pages of your origin.")
         if len(self._clients) >= self.config.max_connections:
             return web.plain(HTTPStatus.SERVICE_UNAVAILABLE, "This relay has as many clients as it may have.")
         return None
+
+    def _refuse(self, connection: Connection, request: Request) -> Refusal | None:
+        """Look at a request's headers; only a WebSocket can do a page any good, so only it is asked for its origin."""
+        hosts = request.headers.get_all("Host")
+        refusal = self._admission.refuse_host(hosts, connection.local_address)
+        if refusal is None and web.is_websocket_request(request):
+            refusal = self._admission.refuse_page(hosts, request.headers.get_all("Origin"))
+        return refusal
+
+    def _tell(self, refusal: Refusal) -> None:
+        """Tell who runs the relay, at most once a second, and of each kind, so that none can hide the other."""
+        if self._lines[refusal.kind].take(time.monotonic()):
+            self._on_refused(refusal.line)
 
     def opened(self, connection: Connection) -> None:
         self._clients[connection.id] = self._unjoined[connection.id] = connection

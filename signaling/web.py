@@ -48,15 +48,6 @@ def is_websocket_request(request: Request) -> bool:
     return any("websocket" in value.lower() for value in request.headers.get_all("Upgrade"))
 
 
-def is_origin_allowed(request: Request, allowed: tuple[str, ...]) -> bool:
-    """Whether the page that opens a WebSocket may (RFC 6455, section 10.2)."""
-    origins = request.headers.get_all("Origin")
-    if not allowed or not origins:
-        return True
-    own = {f"{scheme}://{host}" for scheme in ("http", "https") for host in request.headers.get_all("Host")}
-    return own.union(allowed).issuperset(origins)
-
-
 def respond(request: Request, health: Mapping[str, object]) -> Response:
     """Answer a plain HTTP request; `health` is what `/healthz` tells."""
     if request.method not in ("GET", "HEAD"):

@@ -70,7 +70,7 @@ async def check_relay(options: PeerOptions, *, verbose: bool) -> AsyncIterator[R
             yield Result("relay", State.FAILED, str(error), "check --signaling, and that the relay runs")
             return
         try:
-            async with LocalRelay(url):
+            async with LocalRelay(url, options, lambda line: None):
                 await _join(url, options)
         except (SignalingError, SignalingConnectError) as trouble:
             yield Result("relay", State.FAILED, str(trouble), "name a relay with --signaling")

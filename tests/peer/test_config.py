@@ -55,6 +55,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"signaling": "ws://localhost:99999"}, "--signaling"),
     ({"signaling": "ws://localhost:http"}, "--signaling"),
     ({"signaling": "ws://[::1"}, "--signaling"),
+    ({"allow_origins": ("https://example.com/app",)}, "--allow-origin: 'https://example.com/app' is no web origin"),
+    ({"allow_origins": ("\x1b[2J",)}, r"--allow-origin: '\\x1b\[2J' is no web origin"),
     ({"video_codec": "vp9"}, "--video-codec vp9: must be one of vp8, h264"),
     ({"latency": "none"}, "--latency none: must be one of low, balanced, smooth"),
     ({"encoder": "gpu"}, "--encoder gpu: must be one of software, auto, h264_nvenc"),
@@ -151,10 +153,15 @@ VALUES = {
     "connect_timeout": ("5", 5.0),
 }
 
+REPEATED = {
+    "ice_server": ("stun:a", "stun:b:1"),
+    "allow_origin": ("https://example.com", "null"),
+}
+
 
 def test_every_option_of_python_is_one_of_the_command_line() -> None:
-    options = {option.dest for option in parser()._actions} - {"help", "json", "verbose", "version", "ice_server"}
-    assert options == {field.name for field in fields(PeerOptions)} - {"ice_servers"}
+    options = {option.dest for option in parser()._actions} - {"help", "json", "verbose", "version", *REPEATED}
+    assert options == {field.name for field in fields(PeerOptions)} - {f"{name}s" for name in REPEATED}
     assert options <= VALUES.keys(), "a new option: give it a value in this test"
 
 
@@ -177,11 +184,14 @@ def test_the_command_line_wins() -> None:
     assert parse(["--play", "--once"], {})[1].play == "default"
 
 
-def test_ice_servers_are_repeated_and_separated_by_spaces_in_the_environment() -> None:
-    _, options = parse(["--ice-server", "stun:a", "--ice-server", "stun:b:1"], {})
-    assert options.ice_servers == ("stun:a", "stun:b:1")
-    _, options = parse([], {"PEER_ICE_SERVER": "stun:a  stun:b:1"})
-    assert options.ice_servers == ("stun:a", "stun:b:1")
+@pytest.mark.parametrize("name", REPEATED)
+def test_some_are_repeated_and_separated_by_spaces_in_the_environment(name: str) -> None:
+    one, two = REPEATED[name]
+    option = "--" + name.replace("_", "-")
+    _, options = parse([option, one, option, two], {})
+    assert getattr(options, f"{name}s") == (one, two)
+    _, options = parse([], {f"PEER_{name.upper()}": f"{one}  {two}"})
+    assert getattr(options, f"{name}s") == (one, two)
 
 
 @pytest.mark.parametrize(("value", "expected"), [("yes", True), ("TRUE", True), ("0", False), ("no", False)])

@@ -12,6 +12,10 @@ from signaling.relay import Relay
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
+def ignore(line: str) -> None:
+    """What the relay tells whoever runs it."""
+
+
 @pytest.fixture(autouse=True)
 def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever a stranger does, a relay has no reason to complain, or asyncio about it."""
@@ -23,7 +27,7 @@ def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
     """A relay with the defaults, on a free port."""
-    async with Relay(RelayConfig(port=0)) as relay:
+    async with Relay(RelayConfig(port=0), on_refused=ignore) as relay:
         yield relay
 
 
@@ -32,8 +36,8 @@ async def start_relay() -> AsyncIterator[Callable[..., Any]]:
     """Start relays with other limits than the defaults."""
     async with AsyncExitStack() as stack:
 
-        async def start(**config: Any) -> Relay:
-            return await stack.enter_async_context(Relay(RelayConfig(**{"port": 0, **config})))
+        async def start(*, on_refused: Callable[[str], None] = ignore, **config: Any) -> Relay:
+            return await stack.enter_async_context(Relay(RelayConfig(**{"port": 0, **config}), on_refused=on_refused))
 
         yield start
 

@@ -231,7 +231,7 @@ class TestNoise:
         witness = await client()
         random = Random(seed)
         good = (
-            b"GET /app.js HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://x\r\n"
+            b"GET /app.js HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nOrigin: http://localhost\r\n"
             b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         )
         for _ in range(20):

@@ -35,9 +35,21 @@ def test_every_interface_can_be_asked_for() -> None:
     assert config({"HOST": "localhost"}, "--host", "").host == ""
 
 
-def test_origins_add_up() -> None:
-    origins = ("https://a.example", "https://b.example")
-    assert config({}, "--allow-origin", origins[0], "--allow-origin", origins[1]).allowed_origins == origins
+@pytest.mark.parametrize(
+    ("option", "field", "values"),
+    [
+        ("--allow-origin", "allowed_origins", ("https://a.example", "null")),
+        ("--allow-host", "allowed_hosts", ("a.example", "192.0.2.1")),
+    ],
+)
+def test_origins_and_hosts_add_up(option: str, field: str, values: tuple[str, str]) -> None:
+    both = (option, values[0], option, values[1])
+    environment = {f"SIGNALING_{option[2:].replace('-', '_').upper()}": " ".join(values)}
+    assert getattr(config({}, *both), field) == values
+    assert getattr(config(environment), field) == values
+    assert getattr(config(environment, option, values[1]), field) == values[1:]
+    with pytest.raises(ConfigError, match=r"^'\*' is no (web origin|host): write"):
+        config({}, option, "*")
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "8080.0", "1e3", " 80", "٨٠", "9" * 5000])

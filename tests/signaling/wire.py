@@ -128,7 +128,7 @@ class BareSocket:
         """Become a WebSocket, and read the welcome."""
         key = base64.b64encode(os.urandom(16)).decode()
         self.writer.write(
-            "GET / HTTP/1.1\r\nHost: relay\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         async with asyncio.timeout(PATIENCE):
@@ -175,10 +175,12 @@ class BareSocket:
         return data
 
 
-async def fetch(address: tuple[str, int], path: str, *, method: str = "GET", head: str = "") -> tuple[str, bytes]:
+async def fetch(
+    address: tuple[str, int], path: str, *, method: str = "GET", host: str = "localhost", head: str = ""
+) -> tuple[str, bytes]:
     """Ask for something over HTTP. Returns the head and the body of the answer."""
     async with BareSocket.open(address) as bare:
-        bare.writer.write(f"{method} {path} HTTP/1.1\r\nHost: relay\r\n{head}\r\n".encode())
+        bare.writer.write(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{head}\r\n".encode())
         answer, _, body = (await bare.read_to_end()).partition(b"\r\n\r\n")
         return answer.decode(), body
 
