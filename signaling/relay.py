@@ -34,7 +34,7 @@ from .messages import (
     serialize_to_client,
 )
 from .ratelimit import TokenBucket
-from .rooms import Delivery, Rooms
+from .rooms import Delivery, Rooms, make_open_name
 
 __all__ = ["Relay", "RelayStartError"]
 
@@ -69,7 +69,7 @@ class Relay:
                 max_bytes_in_all=config.kept_bytes_in_all,
                 clock=time.monotonic,
             ),
-            new_name=lambda: secrets.token_hex(4),
+            new_name=make_open_name,
             new_secret=lambda: secrets.token_urlsafe(16),
         )
         self._servers: list[asyncio.Server] = []

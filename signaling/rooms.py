@@ -1,8 +1,11 @@
 """Who is in which room, in which role, and what to tell whom. No I/O: every method returns what to send.
 
-A room holds one client, who waits, or two, who signal to each other. It exists as long as somebody is in it.
+A room holds one client, who waits, or two, who signal to each other. It exists as long as somebody is in it. Whoever
+names a room meets only those who know its name; the others meet in open rooms, whose names the relay makes.
 """
 
+import re
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +16,22 @@ from .messages import Error, Forward, Join, Joined, PeerDisconnected, Ready, Rel
 
 Delivery: TypeAlias = tuple[str, RelayMessage]
 """The id of a client, and a message for it."""
+
+
+_OPEN_NAME = re.compile(r"open-[0-9a-f]{32}")
+
+
+def make_open_name() -> str:
+    """A name for an open room: 128 bits of chance, so that nobody guesses it."""
+    return f"open-{secrets.token_hex(16)}"
+
+
+def is_open(name: str) -> bool:
+    """Whether a room takes those who name none.
+
+    The form of its name tells, so that a client who comes back with it after the relay began anew is found there.
+    """
+    return _OPEN_NAME.fullmatch(name) is not None
 
 
 @dataclass(slots=True, eq=False)
@@ -48,18 +67,17 @@ class Rooms:
         self._rooms: dict[str, _Room] = {}
         self._members: dict[str, _Member] = {}  # by client
         self._by_secret: dict[str, _Member] = {}
-        # Rooms with exactly one client, the one that has waited longest first. An OrderedDict, because the first
-        # entry of a dict is found by stepping over all that were deleted before it.
+        # Open rooms with exactly one client, the one that has waited longest first. An OrderedDict, because the
+        # first entry of a dict is found by stepping over all that were deleted before it.
         self._waiting: OrderedDict[str, _Room] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._rooms)
 
     def join(self, client_id: str, join: Join) -> list[Delivery]:
-        """Take a client into the room that it names, else into the one that has waited longest, else a new one.
+        """Take a client into the room that it names, else into the open one that has waited longest, else a new one.
 
-        It leaves its old room first. The room that has waited longest may be one that somebody named. The second
-        client of a room gets the role that the first one left.
+        It leaves its old room first. The second client of a room gets the role that the first one left.
         """
         if join.resume is not None and (member := self._by_secret.get(join.resume)) is not None:
             return self._take_over(client_id, member)
@@ -143,9 +161,9 @@ class Rooms:
         return deliveries
 
     def _update_waiting(self, room: _Room) -> None:
-        """Put a room that has come to hold exactly one client at the end of the line; take any other out."""
+        """Put an open room that has come to hold exactly one client at the end of the line; take any other out."""
         self._waiting.pop(room.name, None)
-        if len(room.members) == 1:
+        if len(room.members) == 1 and is_open(room.name):
             self._waiting[room.name] = room
 
 

@@ -61,13 +61,21 @@ class TestReplies:
 class TestPairing:
     async def test_the_longest_waiting_room_comes_first(self, client: MakeClient) -> None:
         hosts = [await client() for _ in range(3)]
-        names = [await host.join("offerer", name) for host, name in zip(hosts, ["red", "green", "blue"], strict=True)]
+        names = [await host.join("offerer", f"open-{number:032x}") for number, host in enumerate(hosts)]
         for host, name in zip(hosts, names, strict=True):
             guest = await client()
             assert await guest.join("answerer") == name
             await guest.expect("ready")
             await host.expect("ready")
         assert await (await client()).join("answerer") not in names
+
+    async def test_nobody_comes_into_a_named_room_without_its_name(self, client: MakeClient) -> None:
+        host, stranger, guest = await client(), await client(), await client()
+        await host.join("offerer", "lab")
+        assert await stranger.join("answerer") != "lab"
+        await host.expect_nothing()
+        await guest.join("answerer", "lab")
+        await host.expect("ready")
 
     async def test_a_name_brings_two_together_past_those_who_wait(self, client: MakeClient) -> None:
         waiting, one, two = await client(), await client(), await client()

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from signaling.kept import KeptOffers
 from signaling.messages import Error, Forward, Join, Joined, PeerDisconnected, Ready, Role, serialize_to_client
-from signaling.rooms import Delivery, Rooms
+from signaling.rooms import Delivery, Rooms, is_open, make_open_name
 
 OFFER = Forward("offer", {"type": "offer", "sdp": "v=0"})
 ANSWER = Forward("answer", {"type": "answer", "sdp": "v=0"})
@@ -39,11 +39,20 @@ def make_kept(
     )
 
 
+def open_name(number: int) -> str:
+    """The name of the open room with this number, which `told` shortens to `room-1`."""
+    return f"open-{number:032x}"
+
+
 def make_rooms(kept: KeptOffers | None = None) -> Rooms:
     names, secrets = count(1), count(1)
     return Rooms(
-        kept or make_kept(), new_name=lambda: f"room-{next(names)}", new_secret=lambda: f"secret-{next(secrets)}"
+        kept or make_kept(), new_name=lambda: open_name(next(names)), new_secret=lambda: f"secret-{next(secrets)}"
     )
+
+
+def shortened(room: str) -> str:
+    return f"room-{int(room.removeprefix('open-'), 16)}" if is_open(room) else room
 
 
 def told(deliveries: list[Delivery]) -> list[str]:
@@ -52,7 +61,7 @@ def told(deliveries: list[Delivery]) -> list[str]:
     for client_id, message in deliveries:
         match message:
             case Joined(room, role):
-                words.append(f"{client_id} joined {room} {role}")
+                words.append(f"{client_id} joined {shortened(room)} {role}")
             case Error(_, code):
                 words.append(f"{client_id} error {code}")
             case Ready():
@@ -72,25 +81,46 @@ class TestPairing:
 
     def test_the_longest_waiting_room_comes_first(self) -> None:
         rooms = make_rooms()
-        for client_id in "abc":
-            rooms.join(client_id, Join(Role.OFFERER, room=f"of {client_id}"))
-        assert told(rooms.join("x", ANSWERER))[0] == "x joined of a answerer"
-        assert told(rooms.join("y", ANSWERER))[0] == "y joined of b answerer"
-        assert told(rooms.join("z", ANSWERER))[0] == "z joined of c answerer"
+        for number, client_id in enumerate("abc"):
+            rooms.join(client_id, Join(Role.OFFERER, room=open_name(number)))
+        for number, client_id in enumerate("xyz"):
+            assert told(rooms.join(client_id, ANSWERER))[0] == f"{client_id} joined room-{number} answerer"
 
     def test_a_room_that_lost_one_waits_from_then_on(self) -> None:
         rooms = make_rooms()
-        rooms.join("a", Join(Role.OFFERER, room="old"))
-        rooms.join("b", Join(Role.ANSWERER, room="old"))
-        rooms.join("c", Join(Role.OFFERER, room="new"))
+        rooms.join("a", OFFERER)
+        rooms.join("b", ANSWERER)
+        rooms.join("c", OFFERER)
         rooms.leave("b")
-        assert told(rooms.join("d", ANSWERER))[0] == "d joined new answerer"
-        assert told(rooms.join("e", ANSWERER))[0] == "e joined old answerer"
+        assert told(rooms.join("d", ANSWERER))[0] == "d joined room-2 answerer"
+        assert told(rooms.join("e", ANSWERER))[0] == "e joined room-1 answerer"
+
+    def test_nobody_comes_into_a_named_room_without_its_name(self) -> None:
+        rooms = make_rooms()
+        for name in "lab", "open-", "open-lab", "open-" + "0" * 31, "open-" + "G" * 32, f"{open_name(1)} ", "OPEN-1":
+            rooms.join(f"in {name}", Join(Role.OFFERER, room=name))
+        assert told(rooms.join("a", ANSWERER)) == ["a joined room-1 answerer"]
+        rooms.leave("a")
+        rooms.join("guest", Join(Role.ANSWERER, room="lab"))
+        rooms.leave("guest")  # the room waits anew, and is as closed as before
+        assert told(rooms.join("b", ANSWERER)) == ["b joined room-2 answerer"]
+
+    def test_who_comes_back_with_the_name_of_an_open_room_is_found(self) -> None:
+        rooms = make_rooms()  # of a relay that began anew
+        rooms.join("a", Join(Role.OFFERER, room=open_name(7)))
+        assert told(rooms.join("b", ANSWERER))[0] == "b joined room-7 answerer"
+
+    def test_nobody_guesses_the_name_of_an_open_room(self) -> None:
+        names = {make_open_name() for _ in range(1000)}
+        assert len(names) == 1000
+        assert all(is_open(name) for name in names)
+        digits = [name.removeprefix("open-") for name in names]
+        assert all(len({digit[place] for digit in digits}) == 16 for place in range(32))  # all of them is chance
 
     def test_a_generated_name_is_never_one_in_use(self) -> None:
         rooms = make_rooms()
-        rooms.join("a", Join(Role.OFFERER, room="room-1"))
-        rooms.join("b", Join(Role.OFFERER, room="room-1"))
+        rooms.join("a", Join(Role.OFFERER, room=open_name(1)))
+        rooms.join("b", Join(Role.OFFERER, room=open_name(1)))
         assert told(rooms.join("c", OFFERER)) == ["c joined room-2 offerer"]
 
     def test_the_later_of_two_with_one_role_gets_the_other(self) -> None:
@@ -333,11 +363,12 @@ class RoomsMachine(RuleBasedStateMachine):
             self.model.remove(room)
         return [f"{member} alone" for member, _ in room.members]
 
-    @rule(client=clients, role=roles, name=st.none() | st.sampled_from(["lab", "hall"]))
+    @rule(client=clients, role=roles, name=st.none() | st.sampled_from(["lab", "hall", open_name(1)]))
     def join(self, client: str, role: Role, name: str | None) -> None:
         expected = self.remove(client)
         deliveries = self.rooms.join(client, Join(role, room=name))
-        waiting = sorted((room for room in self.model if len(room.members) == 1), key=lambda room: room.waiting_since)
+        unnamed = [room for room in self.model if room.name.startswith("open-") and len(room.members) == 1]
+        waiting = sorted(unnamed, key=lambda room: room.waiting_since)
         found = waiting[:1] if name is None else [room for room in self.model if room.name == name]
         if found and len(found[0].members) == 2:
             assert told(deliveries) == [*expected, f"{client} error room-full"]
@@ -350,7 +381,7 @@ class RoomsMachine(RuleBasedStateMachine):
         (room,) = found
         role = room.members[0][1].other if room.members else role
         room.members.append((client, role))
-        expected.append(f"{client} joined {room.name} {role}")
+        expected.append(f"{client} joined {shortened(room.name)} {role}")
         if len(room.members) == 2:
             expected += [f"{member} ready" for member, _ in room.members]
             expected += [f"{client} {message.kind}" for message in room.kept]
