@@ -70,6 +70,7 @@ class Stage:
         relay_address = self._make_hosts(self._stack)
         self._stack.callback(self.forget_browsers)
         command = [sys.executable, "-m", "signaling", "--host", relay_address, "--port", "0"]
+        command += ["--allow-origin", "http://localhost"]  # of the page that benchmarks/browser.py opens
         relay = self._stack.enter_context(Process(self._in_place(0, command), cwd=REPOSITORY))
         self.relay = relay.wait_for(r"ws://[\d.]+:\d+")[0]
         address = own_address()
