@@ -10,6 +10,7 @@ config       the relay's configuration, the one home of its defaults
 relay        the relay itself: connections in, rooms, connections out
 connection   one TCP connection: an HTTP request, and the WebSocket that it becomes
 listening    the sockets to listen on
+secrecy      no token in the log
 web          the page and the state of health, over HTTP
 cli          the command `signaling`
 client       the client side: join, send, receive, come back

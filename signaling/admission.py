@@ -1,4 +1,4 @@
-"""Whom the relay lets in: by the name it is called by, and by the page that calls. No I/O.
+"""Whom the relay lets in: by the name it is called by, by the page that calls, and by a token. No I/O.
 
 A browser says in each request which host it is meant for (`Host`), and for a WebSocket which page asks (`Origin`); the
 page can change neither. So a page of a stranger that a user merely visits is told from the user's own. A program may
@@ -6,6 +6,7 @@ say what it likes, and is admitted: whoever runs programs on this machine needs 
 """
 
 import contextlib
+import hmac
 import ipaddress
 import re
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from .loopback import is_loopback
-from .messages import printable
+from .messages import MAX_TOKEN_CHARACTERS, printable
 
 _AUTHORITY = re.compile(r"(\[[0-9a-f.]*:[0-9a-f:.]*\]|[a-z0-9._-]{1,253})(?::([0-9]{0,5}))?")
 """A host and a port (RFC 3986, section 3.2), as browsers write them: small letters, international names as xn--..."""
@@ -105,6 +106,24 @@ class Admission:
         if (host, port or default) == (asked, asked_port or default):
             return True
         return self._on_loopback_only and is_loopback(asked) and is_loopback(host)
+
+
+def is_token(given: str | None, wanted: str) -> bool:
+    """Whether a client has the relay's token. How long it takes does not tell how much of it is right."""
+    return hmac.compare_digest((given or "").encode(), wanted.encode())
+
+
+def parse_token(text: str) -> str:
+    """A token that a relay can demand. Raises `ValueError`: one line, without the token."""
+    if not text:
+        raise ValueError("an empty token keeps nobody out: leave it out, or give one that nobody guesses")
+    if len(text) > MAX_TOKEN_CHARACTERS:
+        raise ValueError(f"the token is longer than {MAX_TOKEN_CHARACTERS} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("the token is not valid Unicode") from None
+    return text
 
 
 def parse_host(text: str) -> str:

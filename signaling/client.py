@@ -71,6 +71,7 @@ class SignalingClient:
         room: str | None = None,
         token: str | None = None,
         open_timeout: float = 5.0,
+        expect_welcome: bool = False,
         reconnect: bool = True,
     ) -> None:
         self.url = url
@@ -78,6 +79,7 @@ class SignalingClient:
         self.room = room  # what the caller asked for; None for any
         self._token = token
         self._open_timeout = open_timeout
+        self._expect_welcome = expect_welcome  # of the first connection: it is not known to be a relay's
         self._reconnect = reconnect
         self._is_in = False  # the caller wants to be in a room
         self._place: Joined | None = None  # what the relay gave last, until the caller joins again or leaves
@@ -86,7 +88,7 @@ class SignalingClient:
         self._closed = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        self._socket = await connect_to_relay(self.url, self._open_timeout)
+        self._socket = await connect_to_relay(self.url, self._open_timeout, expect_welcome=self._expect_welcome)
         await self.join()
         return self
 

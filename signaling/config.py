@@ -3,10 +3,10 @@
 import argparse
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from .admission import parse_host, parse_origin
+from .admission import parse_host, parse_origin, parse_token
 from .messages import MAX_MESSAGE_BYTES, printable
 
 
@@ -26,6 +26,10 @@ class RelayConfig:
     """Web origins whose pages may connect, such as `https://example.com`, beside those that `admission` lets in."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that the relay goes by, such as `call.example.com`, beside localhost, `host` and its own addresses."""
+    token: str | None = field(default=None, repr=False)
+    """What a client has to know to join a room; None lets in whoever can connect."""
+    max_wrong_tokens: int = 5
+    """Joins without the token before the client is cut off."""
 
     ping_interval: float = 10.0
     """Time from one WebSocket ping to the next. A dead client is found within `ping_interval + ping_timeout`."""
@@ -65,6 +69,11 @@ class RelayConfig:
                 object.__setattr__(self, name, tuple(parse(text) for text in getattr(self, name)))
             except ValueError as error:
                 raise ConfigError(str(error)) from None
+        if self.token is not None:
+            try:
+                parse_token(self.token)
+            except ValueError as error:
+                raise ConfigError(str(error)) from None
 
     @classmethod
     def from_environment_and_arguments(cls, environment: Mapping[str, str], arguments: argparse.Namespace) -> Self:
@@ -80,6 +89,7 @@ class RelayConfig:
             given["host"] = arguments.host
         elif environment.get("HOST"):
             given["host"] = environment["HOST"]
+        given["token"] = environment.get("SIGNALING_TOKEN") or None if arguments.token is None else arguments.token
         if arguments.port is not None:
             given["port"] = _parse_port("--port", arguments.port)
         elif environment.get("PORT"):
@@ -91,6 +101,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that `from_environment_and_arguments` reads. None of them has a default of its own."""
     parser.add_argument("--host", help="name or address to listen on (HOST; default: localhost)")
     parser.add_argument("--port", help="TCP port to listen on, 0 for any free one (PORT; default: 8080)")
+    parser.add_argument(
+        "--token",
+        help="what a client has to know to join; better in SIGNALING_TOKEN, as others can read a command line",
+    )
     parser.add_argument(
         "--allow-origin",
         metavar="ORIGIN",

@@ -1,15 +1,17 @@
 """Open a WebSocket to a relay, or say in one line why that can't be."""
 
+import asyncio
 import errno
-import socket
 import ssl
+from socket import gaierror
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from .loopback import is_loopback
-from .messages import printable
+from .messages import MessageError, Welcome, parse_from_relay, printable
+from .secrecy import logger_without_tokens
 
 PING_INTERVAL = 10.0
 """Seconds between WebSocket pings, and how long each may stay unanswered before the relay counts as gone."""
@@ -24,30 +26,49 @@ MAX_RELAY_MESSAGE_BYTES = 1024 * 1024
 class SignalingConnectError(Exception):
     """There is no relay at the address. The text is one line: the address, what is wrong, and what to do.
 
-    `nothing_listens` is true when the host answered that its port is free, so that a relay can be started there.
+    `nothing_listens` is true when the host answered that its port is free, so that a relay can be started there;
+    `no_relay` when some other program has the port.
     """
 
-    def __init__(self, message: str, *, nothing_listens: bool = False) -> None:
+    def __init__(self, message: str, *, nothing_listens: bool = False, no_relay: bool = False) -> None:
         super().__init__(message)
         self.nothing_listens = nothing_listens
+        self.no_relay = no_relay
 
 
-async def connect_to_relay(url: str, timeout: float) -> ClientConnection:
-    """Open a WebSocket within `timeout` seconds. Raises `SignalingConnectError`."""
+async def connect_to_relay(url: str, timeout: float, *, expect_welcome: bool = False) -> ClientConnection:
+    """Open a WebSocket within `timeout` seconds. Raises `SignalingConnectError`.
+
+    With `expect_welcome`, a server whose first message is not the `Welcome` of a relay is none; the message is dropped.
+    """
     try:
-        return await connect(
+        socket = await connect(
             url,
             open_timeout=timeout,
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_INTERVAL,
             close_timeout=CLOSE_TIMEOUT,
             max_size=MAX_RELAY_MESSAGE_BYTES,
+            logger=logger_without_tokens("signaling.client.websocket"),
             compression=None,
             # A proxy for the outside world can't reach a relay on this machine.
             proxy=None if _is_on_this_machine(url) else True,
         )
     except (OSError, EOFError, WebSocketException, ValueError, ImportError) as error:
         raise _connect_error(url, error, timeout) from error
+    if expect_welcome and not await _is_welcomed(socket, timeout):
+        await socket.close()
+        text = f"what answers at {_without_secrets(url)} is no signaling relay: check the address"
+        raise SignalingConnectError(text, no_relay=True)
+    return socket
+
+
+async def _is_welcomed(socket: ClientConnection, timeout: float) -> bool:
+    try:
+        async with asyncio.timeout(timeout):
+            return isinstance(parse_from_relay(await socket.recv(decode=True)), Welcome)
+    except (TimeoutError, ConnectionClosed, MessageError):
+        return False
 
 
 def _is_on_this_machine(url: str) -> bool:
@@ -71,10 +92,12 @@ def _connect_error(url: str, error: Exception, timeout: float) -> SignalingConne
             text = f"{at} is not a WebSocket address: use one like ws://localhost:8080 or wss://example.com/"
         case TimeoutError():
             text = f"no answer from {at} within {timeout:g} s: check the address"
-        case socket.gaierror():
+        case gaierror():
             text = f"there is no host of the name in {at}: check the address"
         case ConnectionError() | EOFError():
             text = f"what answers at {at} hung up: check the address, and whether it is ws:// or wss://"
+        case InvalidStatus() if error.response.status_code == 403:
+            text = f"what answers at {at} refuses that name (HTTP status 403): start the relay there with --allow-host"
         case InvalidStatus():
             status = error.response.status_code
             text = f"what answers at {at} is no signaling relay (HTTP status {status}): check the address"
@@ -82,7 +105,7 @@ def _connect_error(url: str, error: Exception, timeout: float) -> SignalingConne
             text = f"what answers at {at} is no signaling relay: check the address"
         case _:
             text = f"no connection to {at}: {printable(str(error))}"
-    return SignalingConnectError(text, nothing_listens=nothing_listens)
+    return SignalingConnectError(text, nothing_listens=nothing_listens, no_relay=_is_something_else(error))
 
 
 def _is_refusal(error: Exception) -> bool:
@@ -90,6 +113,13 @@ def _is_refusal(error: Exception) -> bool:
     return isinstance(error, ConnectionRefusedError) or (
         isinstance(error, OSError) and f"[Errno {errno.ECONNREFUSED}]" in str(error)
     )
+
+
+def _is_something_else(error: Exception) -> bool:
+    """Whether somebody listens, and is silent, hangs up, or says what no relay says."""
+    if isinstance(error, ConnectionRefusedError | InvalidURI):
+        return False
+    return isinstance(error, TimeoutError | ConnectionError | EOFError | WebSocketException)
 
 
 def _without_secrets(url: str) -> str:

@@ -6,7 +6,6 @@ goes from one socket to the other within one call.
 """
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -18,12 +17,13 @@ from websockets.server import ServerProtocol
 
 from .config import RelayConfig
 from .ratelimit import TokenBucket
+from .secrecy import logger_without_tokens
 
 MAX_REQUEST_BYTES = 16 * 1024
 """The longest HTTP request head: the longest that browsers send is half of that."""
 
 # The library's own log of every frame, at the level DEBUG.
-websocket_logger = logging.getLogger("signaling.websocket")
+websocket_logger = logger_without_tokens("signaling.websocket")
 
 
 class ConnectionHandler(Protocol):

@@ -16,7 +16,14 @@ ATTEMPTS_AT_A_FREE_PORT = 20
 
 
 class RelayStartError(Exception):
-    """The relay can't listen where it should. The text is one line: what is wrong, and what to do."""
+    """The relay can't listen where it should. The text is one line: what is wrong, and what to do.
+
+    `taken` is true when another program has the port.
+    """
+
+    def __init__(self, message: str, *, taken: bool = False) -> None:
+        super().__init__(message)
+        self.taken = taken
 
 
 async def listen(host: str, port: int) -> list[socket.socket]:
@@ -31,7 +38,8 @@ async def listen(host: str, port: int) -> list[socket.socket]:
         except OSError as error:
             if port == 0 and error.errno == errno.EADDRINUSE:
                 continue
-            raise RelayStartError(_what_to_do(error, host, port)) from error
+            taken = error.errno == errno.EADDRINUSE
+            raise RelayStartError(_what_to_do(error, host, port), taken=taken) from error
     raise RelayStartError(f"no port is free on all of {', '.join(addresses)}: name one with --port")
 
 

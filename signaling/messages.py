@@ -66,7 +66,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Enter a room: the one named `room`, else whichever has waited longest for a second client."""
+    """Enter a room: the one named `room`, else the open one that has waited longest for a second client."""
 
     role: Role
     room: str | None = None
@@ -134,7 +134,8 @@ class Error:
     """What the relay refused, and why: `message` for people, `code` for programs.
 
     The codes of this project's relay: `bad-message`, `bad-role`, `unknown-type`, `not-in-room`, `room-full`,
-    `rate-limited`, and `replaced` for a client whose place another connection took with its resume secret.
+    `rate-limited`, `unauthorized` for a `Join` without the relay's token, and `replaced` for a client whose place
+    another connection took with its resume secret.
     """
 
     message: str

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
@@ -14,7 +14,7 @@ from websockets.frames import CloseCode
 from websockets.http11 import Request, Response
 
 from . import web
-from .admission import Admission, Refusal
+from .admission import Admission, Refusal, is_token
 from .config import RelayConfig
 from .connection import Connection
 from .kept import KeptOffers
@@ -78,6 +78,7 @@ class Relay:
         self._none_connected.set()
         self._clients: dict[str, Connection] = {}  # the WebSockets, by id
         self._unjoined: OrderedDict[str, Connection] = OrderedDict()  # never in a room; the oldest first
+        self._wrong_tokens: Counter[str] = Counter()  # by client
 
     async def __aenter__(self) -> Self:
         """Start to listen. Raises `RelayStartError`."""
@@ -202,13 +203,27 @@ class Relay:
         match message:
             case Forward():
                 self._deliver(self._rooms.forward(connection.id, message))
-            case Join():
+            case Join() if self._has_token(connection, message):
                 self._unjoined.pop(connection.id, None)
                 self._deliver(self._rooms.join(connection.id, message))
             case Leave():
                 self._deliver(self._rooms.leave(connection.id))
             case Ping():
                 self._deliver([(connection.id, Pong())])
+
+    def _has_token(self, connection: Connection, join: Join) -> bool:
+        """Whether a client may join. One that may not is told, and cut off when it goes on guessing."""
+        if self.config.token is None or is_token(join.token, self.config.token):
+            return True
+        self._wrong_tokens[connection.id] += 1
+        if self._wrong_tokens[connection.id] > self.config.max_wrong_tokens:
+            connection.fail(CloseCode.POLICY_VIOLATION, "You have no token for this relay.")
+        else:
+            text = "This relay wants a token to let you in, and yours is not the right one."
+            if join.token is None:
+                text = "This relay wants a token to let you in, and you sent none."
+            self._deliver([(connection.id, Error(text, "unauthorized"))])
+        return False
 
     def rate_limited(self, connection: Connection) -> None:
         text = "You send too many messages: this one was dropped."
@@ -218,6 +233,7 @@ class Relay:
         logger.info("client %s is gone", connection.id)
         self._clients.pop(connection.id, None)
         self._unjoined.pop(connection.id, None)
+        self._wrong_tokens.pop(connection.id, None)
         self._deliver(self._rooms.disconnect(connection.id))
 
     def lost(self, connection: Connection) -> None:

@@ -25,12 +25,12 @@ class RelayProcess:
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, *arguments: str, open_files: int | None = None) -> AsyncIterator[Self]:
+    async def start(cls, *arguments: str, open_files: int | None = None, **environment: str) -> AsyncIterator[Self]:
         """Start it, and wait until it listens; at the end it is gone, whatever it was doing.
 
         With `open_files` it may have so many files open, and no more.
         """
-        process = await run(*arguments, open_files=open_files)
+        process = await run(*arguments, open_files=open_files, **environment)
         assert process.stdout is not None
         try:
             async with asyncio.timeout(PATIENCE):
