@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from peer.commands import COMMANDS, find_command
-from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_SIGNALING, LATENCIES, VIDEO_CODECS, PeerOptions
+from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_PORT, DEFAULT_SIGNALING, LATENCIES, VIDEO_CODECS, PeerOptions
 from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
 from peer.events import Ended
@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     call = it.add_argument_group("call")
     call.add_argument("--role", metavar="ROLE", help="offerer (default) or answerer; the relay may give the other")
     call.add_argument("--signaling", metavar="URL", help=f"the relay's address (default {DEFAULT_SIGNALING})")
+    call.add_argument(
+        "--port", type=int, metavar="P", help=f"of the relay on this machine (default {DEFAULT_PORT}, or the next free)"
+    )
     call.add_argument("--room", metavar="NAME", help="the room to meet in (default: with whoever waits longest)")
     call.add_argument("--token", help="what the relay asks for to let a peer in")
     call.add_argument(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -11,10 +11,11 @@ from peer.candidate_policy import CandidatePolicy
 from peer.errors import UsageError
 from peer.ice_servers import MAX_ICE_SERVERS, IceServer, parse_ice_server
 from peer.media.bitrate import MAX_BITRATE, MIN_BITRATE
-from signaling.admission import parse_origin
+from signaling.admission import parse_origin, parse_token
 from signaling.messages import Role, printable
 
-DEFAULT_SIGNALING = "ws://localhost:8080"
+DEFAULT_PORT = 8080
+DEFAULT_SIGNALING = f"ws://localhost:{DEFAULT_PORT}"
 DEFAULT_CONNECT_TIMEOUT = 20.0
 VIDEO_CODECS = ("vp8", "h264")
 ENCODERS = (
@@ -35,9 +36,12 @@ class PeerOptions:
 
     role: str = "offerer"
     signaling: str | None = None
-    """The relay's address. None uses the one at `DEFAULT_SIGNALING`, or starts one there."""
+    """The relay's address. None uses the relay of this machine, and starts one if there is none."""
+    port: int | None = None
+    """The port of that relay; None is `DEFAULT_PORT`, or the next one that no other program has."""
     room: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    """What the relay asks for to let a peer in; the relay that this process starts asks for it, too."""
     allow_origins: tuple[str, ...] = ()
     """Web origins whose pages may use the relay that this process starts, beside those of this machine."""
 
@@ -97,7 +101,9 @@ class PeerOptions:
         _check_function("--transform-received", self.transform_received)
         if self.signaling is not None:
             _check_url(self.signaling)
-        _check_origins(self.allow_origins)
+        if self.token is not None:
+            _checked("--token", parse_token, self.token)
+        _check_relay_of_this_machine(self.port, self.allow_origins, self.signaling)
         _one_of("--latency", self.latency, LATENCIES)
         _one_of("--encoder", self.encoder, ENCODERS)
         if self.max_bitrate is not None:
@@ -172,12 +178,21 @@ def _check_function(option: str, value: object) -> None:
         raise UsageError(f"{option} {printable(repr(value), 80)}: must be a function")
 
 
-def _check_origins(origins: tuple[str, ...]) -> None:
+def _check_relay_of_this_machine(port: int | None, origins: tuple[str, ...], signaling: str | None) -> None:
+    for option, given in (("--port", port is not None), ("--allow-origin", origins)):
+        if given and signaling is not None:
+            raise UsageError(f"{option} is for a relay of this machine: leave out either it or --signaling")
+    if port is not None and not 1 <= port <= 65535:
+        raise UsageError(f"--port {printable(str(port), 20)}: must be from 1 to 65535")
     for origin in origins:
-        try:
-            parse_origin(origin)
-        except ValueError as error:
-            raise UsageError(f"--allow-origin: {error}") from None
+        _checked("--allow-origin", parse_origin, origin)
+
+
+def _checked(option: str, parse: Callable[[str], str], text: str) -> None:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def _check_url(url: str) -> None:

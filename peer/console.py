@@ -36,8 +36,9 @@ def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
             return f"sending {' and '.join(sorted(kinds, reverse=True))}: {printable(label)}"
         case events.Muted(kinds):
             return f"muted: {' and '.join(NAMES[kind] for kind in reversed(kinds))}" if kinds else "nothing is muted"
-        case events.RelayStarted(url):
-            return f"no relay was running, so this process runs one at {url}"
+        case events.RelayStarted(url, instead_of):
+            taken = "" if instead_of is None else f" and another program has the port {instead_of}"
+            return f"no relay was running{taken}, so this process runs one at {url}"
         case events.Joined(room, role, page):
             text = f'in room "{room}" as {role}'
             return f"{text}\n\n    open in a browser on this machine:  {page}\n" if page else text

@@ -34,10 +34,11 @@ class Muted(PeerEvent):
 
 @dataclass(frozen=True, slots=True)
 class RelayStarted(PeerEvent):
-    """No relay was there, so this process runs one."""
+    """No relay was there, so this process runs one; not at the port `instead_of`, which another program has."""
 
     name: ClassVar[str] = "relay-started"
     url: str
+    instead_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

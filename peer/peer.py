@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from peer import events, jsep
 from peer.call import Call
 from peer.candidate_policy import CandidatePolicy
-from peer.config import DEFAULT_SIGNALING, PeerOptions, parse_bitrate
+from peer.config import PeerOptions, parse_bitrate
 from peer.connection import KINDS, ConnectionOptions, Listener
 from peer.driver import Driver
 from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError, UsageError
@@ -219,20 +219,24 @@ class Peer:
         return SourceRequest(video, audio, size, options.fps, options.loop, options.start, options.reencode)
 
     async def _join(self) -> None:
-        url = self.options.signaling or DEFAULT_SIGNALING
+        if self.options.signaling is None:
+            relay = LocalRelay(self.options, self._connect, self.tell, self._stack)
+            self._signaling, self._page = await relay.find_or_start()
+            return
         try:
-            self._signaling = await self._connect(url)
+            self._signaling = await self._connect(self.options.signaling)
         except SignalingConnectError as error:
-            if self.options.signaling is not None or not error.nothing_listens:
-                raise SignalingError(str(error)) from error
-            await self._stack.enter_async_context(LocalRelay(url, self.options, self._notify))
-            self.tell(events.RelayStarted(url))
-            self._signaling = await self._connect(url)
-        self._page = _page_address(url) if self.options.signaling is None else None
+            raise SignalingError(str(error)) from error
 
     async def _connect(self, url: str) -> SignalingClient:
         options = self.options
-        client = SignalingClient(url, role=options.asked_role, room=options.room, token=options.token)
+        client = SignalingClient(
+            url,
+            role=options.asked_role,
+            room=options.room,
+            token=options.token,
+            expect_welcome=options.signaling is None,
+        )
         return await self._stack.enter_async_context(client)
 
     async def _run(self) -> None:
@@ -358,6 +362,8 @@ class Peer:
         said = f"the relay says: {printable(error.message)}"
         if self._admitted:
             self._tell_once(said)
+        elif error.code == "unauthorized":
+            raise NotAdmittedError(f"{said.rstrip('.')}; give the right token in PEER_TOKEN, or with --token")
         elif self._room is None:
             raise NotAdmittedError(f"{said.rstrip('.')}; choose another --room, or none")
         else:
@@ -436,9 +442,3 @@ def _kinds_of(sources: "Sequence[Source]", options: PeerOptions) -> set[str]:
                 raise UsageError(f"two sources of {kind}: give either {kind}=... or one of sources=[...]")
             given.add(kind)
     return given
-
-
-def _page_address(url: str) -> str:
-    """The bundled relay serves its page where it listens."""
-    parts = urlsplit(url)
-    return f"{'https' if parts.scheme == 'wss' else 'http'}://{parts.netloc}/"

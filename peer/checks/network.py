@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 
 from peer._aiortc import host_addresses
 from peer.checks import Result, State
-from peer.config import DEFAULT_SIGNALING, PeerOptions
+from peer.config import PeerOptions
 from peer.connection import Connection, ConnectionOptions
 from peer.errors import SignalingError
+from peer.events import PeerEvent, RelayStarted
 from peer.ice_servers import IceServer
 from peer.local_relay import LocalRelay
 from peer.sdp import Candidate
@@ -62,26 +63,37 @@ async def _echo(address: str) -> None:
 
 async def check_relay(options: PeerOptions, *, verbose: bool) -> AsyncIterator[Result]:
     """Whether the relay lets us in, or one can be started."""
-    url = options.signaling or DEFAULT_SIGNALING
-    try:
-        yield await _join(url, options)
-    except SignalingConnectError as error:
-        if options.signaling is not None or not error.nothing_listens:
-            yield Result("relay", State.FAILED, str(error), "check --signaling, and that the relay runs")
-            return
+    if options.signaling is not None:
         try:
-            async with LocalRelay(url, options, lambda line: None):
-                await _join(url, options)
-        except (SignalingError, SignalingConnectError) as trouble:
-            yield Result("relay", State.FAILED, str(trouble), "name a relay with --signaling")
-        else:
-            yield Result("relay", State.OK, f"none runs at {url}; a call starts one there")
+            yield await _join(options.signaling, options)
+        except SignalingConnectError as error:
+            yield Result("relay", State.FAILED, str(error), "check --signaling, and that the relay runs")
+        return
+    told: list[PeerEvent] = []
+    try:
+        async with contextlib.AsyncExitStack() as stack:
+            relay = LocalRelay(options, lambda url: _join(url, options), told.append, stack)
+            result, page = await relay.find_or_start()
+    except (SignalingError, SignalingConnectError) as error:
+        yield Result("relay", State.FAILED, str(error), "name a relay with --signaling")
+        return
+    if any(isinstance(event, RelayStarted) for event in told):
+        yield Result("relay", State.OK, f"none runs; a call starts one, with its page at {page}")
+    else:
+        yield result
 
 
 async def _join(url: str, options: PeerOptions) -> Result:
     """Take a place in a room of its own for a moment."""
     room = f"doctor-{secrets.token_hex(8)}"
-    client = SignalingClient(url, role=options.asked_role, room=room, token=options.token, reconnect=False)
+    client = SignalingClient(
+        url,
+        role=options.asked_role,
+        room=room,
+        token=options.token,
+        reconnect=False,
+        expect_welcome=options.signaling is None,
+    )
     async with client:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -5,9 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-import peer.peer
-from peer import NotAdmittedError, Peer, SignalingError
-from peer.events import CallEnded, Connected, Joined, Notice, RelayStarted, Waiting
+from peer import NotAdmittedError, Peer
+from peer.events import CallEnded, Connected, Joined, Notice, Waiting
 from peer.media.testpattern import TEST_TONE_HZ
 from signaling.config import RelayConfig
 from signaling.relay import Relay
@@ -135,68 +134,6 @@ async def test_streams_end_with_the_peer(relay: Relay) -> None:
         frames, sounds = one.video_frames(), one.audio_frames()
     assert [frame async for frame in frames] == []
     assert [frame async for frame in sounds] == []
-
-
-# ---- without --signaling
-
-
-@pytest.fixture
-def default(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A free port in the place of 8080."""
-    with asyncio.Runner() as runner:
-        port = runner.run(_free_port())
-    monkeypatch.setattr(peer.peer, "DEFAULT_SIGNALING", f"ws://localhost:{port}")
-    return f"localhost:{port}"
-
-
-async def _free_port() -> int:
-    server = await asyncio.start_server(lambda reader, writer: None, "localhost", 0)
-    port: int = server.sockets[0].getsockname()[1]
-    server.close()
-    return port
-
-
-async def test_the_first_peer_starts_a_relay_and_the_second_finds_it(default: str) -> None:
-    stories = Story(), Story()
-    async with (
-        Peer(on_event=stories[0], **MEDIA) as one,
-        Peer(on_event=stories[1], **MEDIA) as other,
-    ):
-        await asyncio.gather(see(one), see(other))
-    assert stories[0].of(RelayStarted) == [RelayStarted(f"ws://{default}")]
-    assert stories[1].of(RelayStarted) == []
-    (joined,) = stories[0].of(Joined)
-    assert joined.page == f"http://{default}/?role=answerer&start"
-
-
-async def test_the_pages_address_names_the_room(default: str) -> None:
-    story = Story()
-    async with Peer(role="answerer", room="my room & yours", on_event=story, **MEDIA):
-        joined = await story.have(Joined)
-    assert joined.page == f"http://{default}/?role=offerer&room=my+room+%26+yours&start"
-
-
-async def test_something_else_at_the_default_port_is_told(default: str) -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
-        await writer.drain()
-        writer.close()
-
-    async with await asyncio.start_server(answer, "localhost", int(default.partition(":")[2])):
-        with pytest.raises(SignalingError, match=f"{default} is no signaling relay") as caught:
-            await Peer(**MEDIA).__aenter__()
-    assert "\n" not in str(caught.value)
-
-
-async def test_something_mute_at_the_default_port_is_told(default: str) -> None:
-    connections = []
-    server = await asyncio.start_server(lambda *pair: connections.append(pair), "localhost", int(default.split(":")[1]))
-    with pytest.raises(SignalingError, match=f"no answer from ws://{default} within 5 s"):
-        await Peer(**MEDIA).__aenter__()
-    for _, writer in connections:
-        writer.close()
-    server.close()
 
 
 async def test_frames_end_when_the_peer_has_ended(relay: Relay) -> None:

@@ -19,6 +19,10 @@ EVENTS: list[tuple[events.PeerEvent, str]] = [
         events.RelayStarted("ws://localhost:8080"),
         "no relay was running, so this process runs one at ws://localhost:8080\n",
     ),
+    (
+        events.RelayStarted("ws://localhost:8081", 8080),
+        "no relay was running and another program has the port 8080, so this process runs one at ws://localhost:8081\n",
+    ),
     (events.Joined("lab", "offerer"), 'in room "lab" as offerer\n'),
     (
         events.Joined("lab", "offerer", "http://localhost:8080/?role=answerer&start"),
