@@ -125,6 +125,26 @@ def test_something_else_at_the_address() -> None:
     assert_fails(done, 3, "no signaling relay")
 
 
+def test_a_port_that_another_program_has() -> None:
+    handler = http.server.BaseHTTPRequestHandler
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        done = run("--port", str(port), *TEST_MEDIA)
+        server.shutdown()
+    assert_fails(done, 3, f"another program has the port {port}", "choose another --port")
+
+
+@pytest.mark.parametrize("token", [[], ["--token", "a guess"]])
+def test_a_wrong_token(token: list[str]) -> None:
+    relay = [sys.executable, "-m", "signaling", "--port", "0", "--token", "the token"]
+    with Process(relay) as process:
+        url = process.wait_for(r"ws://localhost:\d+", timeout=30)[0]
+        done = run("--signaling", url, *token, *TEST_MEDIA)
+    assert_fails(done, 4, "wants a token", "PEER_TOKEN", "--token")
+    assert "a guess" not in done.stdout + done.stderr
+
+
 def test_a_full_room(relay: str) -> None:
     options = ("--signaling", relay, "--room", "lab", *TEST_MEDIA)
     with Process([sys.executable, "-m", "peer", *options]) as first:
