@@ -12,6 +12,9 @@ from websockets.exceptions import InvalidStatus
 
 import peer.local_relay
 from peer import NotAdmittedError, Peer, SignalingError
+from peer.checks import State
+from peer.checks.network import check_relay
+from peer.config import PeerOptions
 from peer.events import Joined, Notice, RelayStarted
 from signaling.config import RelayConfig
 from signaling.relay import Relay
@@ -171,6 +174,25 @@ async def test_a_port_that_was_named_is_used_or_it_is_an_error(port: int) -> Non
     async with talker(port, http("200 OK")):
         with pytest.raises(SignalingError, match=f"another program has the port {port}: .*--port"):
             await Peer(port=port, **MEDIA).__aenter__()
+
+
+@pytest.mark.parametrize("token", [None, "the token"])
+async def test_the_doctor_tries_the_same(port: int, token: str | None) -> None:
+    async def outcome() -> tuple[State, str]:
+        (result,) = [result async for result in check_relay(PeerOptions(port=port, token=token), verbose=False)]
+        return result.state, result.text
+
+    assert await outcome() == (State.OK, f"none runs; a call starts one, with its page at http://localhost:{port}/")
+    async with Relay(RelayConfig(port=port, token=token)):
+        assert await outcome() == (State.OK, f"ws://localhost:{port} lets us in")
+    async with Relay(RelayConfig(port=port, token="another")):
+        state, text = await outcome()
+        assert state is State.FAILED
+        assert "wants a token" in text
+    async with talker(port, http("200 OK")):
+        state, text = await outcome()
+        assert state is State.FAILED
+        assert f"another program has the port {port}" in text
 
 
 # ---- who may use the relay of a peer

@@ -1,6 +1,7 @@
 """A relay that demands a token."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -136,6 +137,18 @@ async def test_it_is_not_logged(guarded: Relay) -> None:
         assert part.encode() not in output + errors
     assert secret not in repr(guarded.config)
     assert TOKEN not in repr(guarded.config)
+
+
+async def test_a_client_does_not_log_it_either(guarded: Relay, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with SignalingClient(guarded.url, role=Role.OFFERER, room="lab", token=TOKEN) as signaling:
+        async with asyncio.timeout(PATIENCE):
+            async for event in signaling:
+                if isinstance(event, Joined):
+                    break
+    assert "TEXT with a token" in caplog.text
+    assert "🔑" not in caplog.text
+    assert "ud83d" not in caplog.text, "escaped, as it is sent"
 
 
 @pytest.mark.parametrize("token", ["", "x" * (MAX_TOKEN_CHARACTERS + 1)])
