@@ -148,7 +148,7 @@ def parse_origin(text: str) -> str:
 def _advice(origin: str) -> str:
     """The origin of a page that was refused, and what its user can do."""
     if origin == "null":
-        return "an origin that its browser hides: --allow-origin null lets in all such pages, a stranger's too"
+        return "null, an origin that its browser hides: --allow-origin null lets in all such pages, a stranger's too"
     if _is_origin(origin):
         return f"{origin}: if you trust it, start with --allow-origin {origin}"
     # Not as a command: whoever copies the line into a shell would run what the stranger wrote.

@@ -169,6 +169,7 @@ class TestLines:
             "refused a page of https://evil.example:8443: if you trust it, "
             "start with --allow-origin https://evil.example:8443"
         )
+        assert self.line("null").startswith("refused a page of null, ")
         assert "--allow-origin null lets in all such pages" in self.line("null")
 
     @pytest.mark.parametrize(
