@@ -50,6 +50,7 @@
     }
 
     #open() {
+      clearTimeout(this.#retryTimer); // join() may come while one is due, and two sockets would be two clients
       this.onstate(this.#attempts ? "retrying" : "connecting");
       let socket;
       try {

@@ -162,6 +162,44 @@ async def test_silent_network_is_noticed_and_the_call_goes_on(
     assert len(page.sent_of("offer")) == 1
 
 
+JOIN = """
+(url) => {
+  const made = [];
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(url) {
+      super(url);
+      made.push(url);
+    }
+  };
+  const signaling = new call.WebSocketSignaling(url);
+  const join = () => signaling.join({ role: "offerer" });
+  const states = { open: Promise.withResolvers(), "open again": Promise.withResolvers() };
+  signaling.onstate = (state) => {
+    if (state === "retrying") queueMicrotask(join); // as soon as the timer is set
+    if (state === "open") states[made.length === 1 ? "open" : "open again"].resolve();
+  };
+  join();
+  return { made, states };
+}
+"""
+
+
+async def test_joining_while_a_retry_is_due_makes_one_socket(
+    call_page: OpenCallPage, chromium: LaunchChromium, relay: Relay
+) -> None:
+    """Two would be two clients: the page would meet itself, or find its room full."""
+    context = await (await chromium()).new_context()
+    await context.clock.install()
+    page = await call_page(relay.page_url, context=context)
+    async with Proxy(*relay.address) as proxy:
+        signaling = await page.tab.evaluate_handle(JOIN, proxy.url)
+        await signaling.evaluate("({ states }) => states.open.promise")
+        proxy.cut()
+        await signaling.evaluate("({ states }) => states['open again'].promise")
+        await context.clock.fast_forward(10_000)  # past any retry
+        assert await signaling.evaluate("({ made }) => made") == [proxy.url] * 2
+
+
 async def test_page_opened_before_its_relay_joins_when_there_is_one(call_page: OpenCallPage, static_site: str) -> None:
     async with Relay(RelayConfig(port=0)) as relay:
         host, port = relay.address
