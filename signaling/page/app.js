@@ -26,12 +26,13 @@
       element("languages").addEventListener("click", (event) => this.#chooseLanguage(event.target.value));
       element("copy-candidates").addEventListener("click", () => this.#copyLog());
       element("clear-candidates").addEventListener("click", () => this.#log.clear());
+      addEventListener("hashchange", () => this.#takeToken()); // a link with a token, opened in this very tab
       addEventListener("pagehide", () => this.#session.reset()); // the partner need not wait for a timeout
       addEventListener("pageshow", (event) => event.persisted && location.reload()); // "back" finds a page that left
     }
 
     async open() {
-      const address = call.readAddress(location.search);
+      const address = { ...call.readAddress(location.search), token: call.takeToken() };
       call.setLanguage(address.lang ?? this.#form.language ?? call.preferredLanguage(navigator.languages));
       for (const { name, value, values } of address.unknown) {
         const possible = { name, detail: value, values: values.join(", ") };
@@ -77,7 +78,7 @@
 
     async #start() {
       this.#notices.clear("media", "microphone", "link", "connection-failed");
-      if (this.#session.membership === "none") this.#join(this.#session.role);
+      if (["none", "refused"].includes(this.#session.membership)) this.#join(this.#session.role);
       const attempt = ++this.#attempt;
       this.#asking = true;
       this.#draw();
@@ -108,6 +109,13 @@
     #settingsChanged() {
       if (this.#session.role !== null && this.#session.membership !== "none") this.#join(this.#session.role);
       this.#draw();
+    }
+
+    #takeToken() {
+      const token = call.takeToken();
+      if (token === null) return;
+      this.#form.token = token;
+      if (!this.#areSettingsLocked) this.#settingsChanged();
     }
 
     #chooseLanguage(language) {
@@ -163,6 +171,7 @@
       const known = `error-${code}`;
       if (typeof code === "string" && Object.hasOwn(call.texts, known)) this.#notices.show("relay", known);
       else this.#notices.show("relay", "error-other", { detail: message ?? code ?? "error" });
+      if (code === "unauthorized") this.#form.askForToken();
     }
 
     #tellSignalingProblem(error) {
@@ -171,11 +180,22 @@
       else this.#notices.show("signaling", "signaling-problem", { detail: error.message });
     }
 
+    get #isBusy() {
+      return this.#session.started || this.#asking;
+    }
+
+    /** Settings rest while there is a call, unless it is they that keep the page out of it. */
+    get #areSettingsLocked() {
+      const { membership, signaling } = this.#session;
+      const isKeptOut = membership === "refused" && signaling === "closed";
+      return this.#isBusy && !isKeptOut;
+    }
+
     #draw() {
       const session = this.#session;
       const { connection, role } = session;
       const phase = this.#asking ? "asking" : session.phase;
-      const busy = session.started || this.#asking;
+      const busy = this.#isBusy;
       const root = document.documentElement.dataset;
       root.phase = phase;
       root.role = role ?? "";
@@ -191,7 +211,7 @@
       for (const button of element("languages").children) {
         button.setAttribute("aria-pressed", String(button.value === call.language()));
       }
-      this.#form.lock(busy);
+      this.#form.lock(this.#areSettingsLocked);
       if (session.membership === "joined" && this.#membership !== "joined") this.#onJoined();
       this.#membership = session.membership;
       if (connection?.connectionState === "connected") this.#notices.clear("connection-failed", "negotiation");
@@ -226,13 +246,14 @@
       const link = element("open-partner");
       link.hidden = !["waiting", "waiting-started"].includes(phase);
       if (link.hidden) return;
-      const { signaling, server } = this.#form;
+      const { signaling, server, token } = this.#form;
       link.href = call.partnerLink(location, {
         role: this.#session.role,
         room: this.#session.room,
         signaling,
         server: signaling === "ws" && server !== call.defaultServer(location) ? server : null,
         lang: call.language(),
+        token: signaling === "ws" ? token : "",
       });
     }
   }

@@ -102,6 +102,10 @@
       this.membership = "none";
       this.room = "";
       this.relayIceServers = [];
+      this.#closeChannel();
+    }
+
+    #closeChannel() {
       const channel = this.#channel;
       this.#channel = null;
       if (channel === null) return;
@@ -180,8 +184,9 @@
         // After a lost socket it may be ourselves who still hold the place.
         this.#timers.full = setTimeout(() => this.#sendJoin(), FULL_ROOM_DELAY);
       }
-      this.onnotice("relay", message);
+      if (joining && message.code === "unauthorized") this.#closeChannel(); // the same token would never do
       this.onchange();
+      this.onnotice("relay", message);
     }
 
     // ---- the call

@@ -8,13 +8,13 @@
     onchange = () => {};
 
     #remembered = new call.Memory("localStorage"); // for good: no secrets
-    #ofThisTab = new call.Memory("sessionStorage"); // until the tab is closed
+    #ofThisTab = new call.Memory("sessionStorage"); // until the tab is closed, for a reload needs them: secrets
     #ownIceServers = false; // the user edited them: what a relay sends no longer matters
     #iceEditor = new call.IceServerEditor(element("ice-servers"), element("ice-server"), element("add-ice-server"));
 
     constructor() {
       for (const id of ["server", "room", "token", "signaling"]) {
-        element(id).addEventListener("change", () => this.#changed());
+        element(id).addEventListener("change", (event) => this.#changed(event.target.id));
       }
       this.#iceEditor.onedit = () => this.#iceEdited();
     }
@@ -43,6 +43,11 @@
       return element("token").value;
     }
 
+    set token(value) {
+      element("token").value = value;
+      this.#ofThisTab.set("token", value ? { server: this.server, value } : undefined);
+    }
+
     get iceServers() {
       return this.#iceEditor.servers;
     }
@@ -53,6 +58,8 @@
       const remembered = namesCall ? undefined : this.#remembered.get("server");
       element("server").value = address.server ?? remembered ?? call.defaultServer(location);
       element("room").value = address.room ?? "";
+      if (address.token === null) this.#recallToken();
+      else this.token = address.token;
       const given = address.signaling ?? (address.server === null ? null : "ws");
       const signaling = given ?? ((await call.isServedByRelay(location)) ? "ws" : "local");
       element(`signaling-${signaling}`).checked = true;
@@ -74,11 +81,25 @@
       element("settings-locked").hidden = !locked;
     }
 
+    /** Shows the user where the token goes. */
+    askForToken() {
+      element("settings").open = true;
+      element("token").focus();
+    }
+
     translate() {
       this.#drawIceOrigin();
     }
 
-    #changed() {
+    /** A token is told to the server that it was given for, and to no other: a link may name any. */
+    #recallToken() {
+      const token = this.#ofThisTab.get("token");
+      element("token").value = token?.server === this.server ? token.value : "";
+    }
+
+    #changed(id) {
+      if (id === "server") this.#recallToken();
+      if (id === "token") this.token = element("token").value;
       const server = element("server").value.trim();
       this.#remembered.set("server", server === call.defaultServer(location) ? undefined : server);
       this.#draw();

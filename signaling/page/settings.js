@@ -25,12 +25,31 @@
     };
   }
 
-  /** A link to this page that takes the other side of the same call. */
-  function partnerLink(location, { role, room, signaling, server, lang }) {
+  /** The token in an address's fragment, `#token=...`, as it was meant; null if there is none. */
+  function readToken(hash) {
+    const found = /[#&]token=([^&]*)/.exec(hash);
+    if (found === null) return null;
+    try {
+      return decodeURIComponent(found[1]);
+    } catch (error) {
+      if (!(error instanceof URIError)) throw error;
+      return found[1]; // typed by hand, with a bare percent sign
+    }
+  }
+
+  /** Takes the token out of the page's address, where bookmarks, screenshots and copied links would tell it. */
+  function takeToken() {
+    const token = readToken(location.hash);
+    if (token !== null) history.replaceState(history.state, "", location.href.replace(/#.*$/, ""));
+    return token;
+  }
+
+  /** A link to this page that takes the other side of the same call; the token is where no server sees it. */
+  function partnerLink(location, { role, room, signaling, server, lang, token }) {
     const link = new URL(location.pathname, location.href);
     const parameters = { role: call.otherRole(role), room, signaling, server, lang };
     for (const [name, value] of Object.entries(parameters)) if (value) link.searchParams.set(name, value);
-    return `${link.href}&start`;
+    return `${link.href}&start${token ? `#token=${encodeURIComponent(token)}` : ""}`;
   }
 
   /** The relay that serves this page, else the one that a relay started without options would be. */
@@ -117,6 +136,7 @@
   Object.assign(call, {
     Memory,
     readAddress,
+    takeToken,
     partnerLink,
     defaultServer,
     normalizeServer,
