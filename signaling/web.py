@@ -6,7 +6,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import quote, unquote, unquote_plus
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
@@ -38,6 +38,7 @@ SECURITY_HEADERS = {
         )
     ),
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # what frame-ancestors says, for browsers from before it
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
@@ -55,7 +56,11 @@ def respond(request: Request, health: Mapping[str, object]) -> Response:
         response.headers["Allow"] = "GET, HEAD"
         return response
     path = unquote(request.path.partition("?")[0], errors="replace")
-    if path == "/healthz":
+    harmless = _query_without_start(request)
+    if harmless is not None:
+        response = plain(HTTPStatus.FOUND, "Another page led here, so the call does not start by itself.")
+        response.headers["Location"] = f"?{harmless}"
+    elif path == "/healthz":
         response = _response(HTTPStatus.OK, "application/json", json.dumps(health).encode())
     else:
         response = _file_response(path)
@@ -67,6 +72,20 @@ def respond(request: Request, health: Mapping[str, object]) -> Response:
 def plain(status: HTTPStatus, text: str) -> Response:
     """Answer with one line of text."""
     return _response(status, CONTENT_TYPES[".txt"], f"{text}\n".encode())
+
+
+def _query_without_start(request: Request) -> str | None:
+    """The query without what makes the page take the camera without a click; None where it may stay.
+
+    It may where the user gave the address to the browser, or a page of this relay did. Browsers tell (Fetch Metadata,
+    `Sec-Fetch-Site`), and no page can have them tell otherwise; those that don't are left to what the page sees.
+    """
+    sites = request.headers.get_all("Sec-Fetch-Site")
+    parts = request.path.partition("?")[2].split("&")
+    kept = [part for part in parts if unquote_plus(part.partition("=")[0]) != "start"]
+    if kept == parts or {"none", "same-origin"}.issuperset(sites):
+        return None
+    return quote("&".join(kept), safe="%!$&'()*+,;=:@/?-._~")
 
 
 def _file_response(path: str) -> Response:

@@ -45,8 +45,12 @@
       if (address.start && this.#mayStartFromLink(address)) await this.#start();
     }
 
-    /** A link must not hand the camera to a relay of a stranger's choice without a click. */
+    /** Neither another page nor a relay of a stranger's choice gets the camera without a click. */
     #mayStartFromLink({ server }) {
+      if (call.isOpenedByAnother(window)) {
+        this.#notices.show("link", "link-opened", {}, "info");
+        return false;
+      }
       const target = server === null ? null : call.normalizeServer(server, location);
       if (target === null || this.#form.signaling === "local" || call.isTrustedServer(target, location)) return true;
       this.#notices.show("link", "link-server", { detail: target }, "info");

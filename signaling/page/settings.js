@@ -44,6 +44,16 @@
     return token;
   }
 
+  /**
+   * Whether another page opened this one or shows it in a frame, as far as a page can tell. The relay sees more
+   * (Sec-Fetch-Site): it takes `start` out of links that pages without an opener or referrer lead to.
+   */
+  function isOpenedByAnother(window) {
+    const { referrer } = window.document;
+    const isLinkedFromElsewhere = referrer !== "" && new URL(referrer).origin !== window.location.origin;
+    return window.opener !== null || window.top !== window.self || isLinkedFromElsewhere;
+  }
+
   /** A link to this page that takes the other side of the same call; the token is where no server sees it. */
   function partnerLink(location, { role, room, signaling, server, lang, token }) {
     const link = new URL(location.pathname, location.href);
@@ -137,6 +147,7 @@
     Memory,
     readAddress,
     takeToken,
+    isOpenedByAnother,
     partnerLink,
     defaultServer,
     normalizeServer,

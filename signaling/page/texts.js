@@ -189,6 +189,10 @@
       "No way to the other side was found. Between two networks, a TURN server is often needed.",
       "没有找到通向对方的路径。跨网络通话通常需要 TURN 服务器。",
     ],
+    "link-opened": [
+      "Another page has opened this one. Press Start if you want this call.",
+      "此页由另一个网页打开。如果确实要通话，请点击“开始”。",
+    ],
     "link-server": [
       "This link wants to call through {detail}. Press Start if you trust it.",
       "此链接要通过 {detail} 通话。如果信任它，请点击“开始”。",

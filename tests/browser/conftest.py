@@ -1,9 +1,6 @@
 """Real browsers for tests: separate processes of Chromium with a made-up camera, a relay, and the page."""
 
-import http.server
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Playwright, async_play
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.browser.callpage import CallPage
+from tests.browser.sites import site
 
 CHROMIUM = "/usr/bin/chromium"
 ALWAYS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -87,20 +85,8 @@ async def call_page(chromium: LaunchChromium) -> AsyncIterator[OpenCallPage]:
     assert [problem for page in pages for problem in page.problems] == []
 
 
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Requests are no news."""
-
-
 @pytest.fixture
 def static_site() -> Iterator[str]:
     """The page's address on a plain web server that is no relay."""
-    handler = partial(_QuietHandler, directory=str(PAGE_DIRECTORY))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/index.html"
-        finally:
-            server.shutdown()
-            thread.join()
+    with site(PAGE_DIRECTORY) as port:
+        yield f"http://127.0.0.1:{port}/index.html"

@@ -204,6 +204,16 @@ class Firefox:
         self._driver.switch_to_window(tab["handle"])
         self.open(url)
 
+    def follow(self, *, timeout: float = 15.0) -> None:
+        """Be in the one other tab that there is, as soon as a page has opened it."""
+        here = self._driver.current_window_handle
+        deadline = time.monotonic() + timeout
+        while not (others := set(self._driver.window_handles) - {here}):
+            if time.monotonic() > deadline:
+                raise HarnessError(f"no other tab in {timeout:g} s.")
+            time.sleep(0.02)
+        self._driver.switch_to_window(others.pop())
+
     def close_tab(self) -> None:
         """Close the tab, as its user would, and be in another that is left, if any."""
         left = self._driver.close()
@@ -243,7 +253,7 @@ class Firefox:
             from marionette_driver.marionette import Marionette
         self._client = Marionette(host="127.0.0.1", port=port, socket_timeout=60)
         with self._namespace.entered() if self._namespace else contextlib.nullcontext():
-            self._client.start_session()
+            self._client.start_session({"acceptInsecureCerts": True})  # of servers that tests made
         self._client.timeout.script = 30
 
 

@@ -1,9 +1,6 @@
 """A page that knows only the fixed half of the protocol (foreign/page.js), and a peer, over the project's relay."""
 
 import asyncio
-import functools
-import http.server
-import threading
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ from signaling.relay import Relay
 from tests.browser.conftest import LaunchChromium
 from tests.browser.media import Recorded, assert_test_media, pictures
 from tests.browser.peers import SMALL, TIMEOUT, PeerProcess, StartPeer, start_peer_fixture  # noqa: F401 - a fixture
+from tests.browser.sites import site
 
 pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do
 
@@ -22,21 +20,11 @@ OTHER = {"offerer": "answerer", "answerer": "offerer"}
 FOREIGN = Path(__file__).parent / "foreign"
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Requests are no news."""
-
-
-@pytest.fixture
-def site() -> Iterator[str]:
+@pytest.fixture(name="site")
+def site_fixture() -> Iterator[str]:
     """The foreign page's address, on a server of its own."""
-    handler = functools.partial(QuietHandler, directory=str(FOREIGN))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://localhost:{server.server_port}/page.html"
-        server.shutdown()
-        thread.join()
+    with site(FOREIGN) as port:
+        yield f"http://localhost:{port}/page.html"
 
 
 class ForeignPage:

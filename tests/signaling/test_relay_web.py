@@ -59,6 +59,7 @@ class TestPage:
         assert {
             POLICY,
             "X-Content-Type-Options: nosniff",
+            "X-Frame-Options: DENY",
             "Referrer-Policy: no-referrer",
             "Cache-Control: no-cache",
             f"Content-Length: {len(body)}",
@@ -108,6 +109,35 @@ class TestPage:
         head, body = await fetch(relay.address, path)
         assert lines(head)[0] == "HTTP/1.1 404 Not Found"
         assert body.startswith(b"There is no such page.")
+
+
+class TestStartByLink:
+    """Who leads to the page decides whether it may start by itself: what browsers say of that can't be forged."""
+
+    @pytest.mark.parametrize(
+        ("path", "location"),
+        [
+            ("/?role=answerer&room=a%20b%26c&start", "?role=answerer&room=a%20b%26c"),
+            ("/index.html?start=&role=offerer", "?role=offerer"),
+            ("/?start", "?"),
+            ("/?role=offerer&st%61rt=no&start&start=1", "?role=offerer"),
+            ("//elsewhere.example/?start&x=//elsewhere.example", "?x=//elsewhere.example"),
+            ('/?start&room=\rSet-Cookie:"<>', "?room=%0DSet-Cookie:%22%3C%3E"),
+        ],
+    )
+    async def test_a_link_of_another_page_does_not(self, relay: Relay, path: str, location: str) -> None:
+        for site in "cross-site", "same-site", "unheard-of", "none\r\nSec-Fetch-Site: cross-site":
+            head, _ = await fetch(relay.address, path, head=f"Sec-Fetch-Site: {site}\r\n")
+            assert lines(head)[0] == "HTTP/1.1 302 Found"
+            assert f"Location: {location}" in lines(head)
+        head, _ = await fetch(relay.address, f"/{location}", head="Sec-Fetch-Site: cross-site\r\n")
+        assert lines(head)[0] == "HTTP/1.1 200 OK"
+
+    @pytest.mark.parametrize("head", ["", "Sec-Fetch-Site: none\r\n", "Sec-Fetch-Site: same-origin\r\n"])
+    async def test_one_that_was_typed_or_is_our_own_does(self, relay: Relay, head: str) -> None:
+        answer, body = await fetch(relay.address, "/?role=answerer&start", head=head)
+        assert lines(answer)[0] == "HTTP/1.1 200 OK"
+        assert body == (PAGE / "index.html").read_bytes()
 
 
 class TestHealth:
