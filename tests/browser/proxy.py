@@ -27,7 +27,18 @@ class Proxy:
     @property
     def url(self) -> str:
         """The WebSocket address of what is behind the proxy."""
-        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
+        return f"ws://127.0.0.1:{self.port}/"
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    def lead_to(self, host: str, port: int) -> None:
+        """Break every connection; new ones lead there."""
+        self._target = (host, port)
+        self.cut()
 
     def cut(self) -> None:
         """Break every connection on both sides; new ones are possible."""
