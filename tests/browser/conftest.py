@@ -23,6 +23,9 @@ PAGE_DIRECTORY = Path(str(files("signaling") / "page"))
 PAGE_FILE = PAGE_DIRECTORY.joinpath("index.html").as_uri()
 """The page as one opens it with a double click."""
 
+INSECURE_HOST = "insecure.test"
+"""A name that browsers give no camera to over HTTP, as those of other machines; it leads nowhere without a flag."""
+
 LaunchChromium = Callable[..., Awaitable[Browser]]
 OpenCallPage = Callable[..., Awaitable[CallPage]]
 
@@ -55,8 +58,8 @@ async def chromium(playwright: Playwright) -> AsyncIterator[LaunchChromium]:
 
 @pytest.fixture
 async def relay() -> AsyncIterator[Relay]:
-    """A relay on a free port, with the page at `relay.page_url`."""
-    async with Relay(RelayConfig(port=0)) as relay:
+    """A relay on a free port, with the page at `relay.page_url`. It goes by `INSECURE_HOST` too."""
+    async with Relay(RelayConfig(port=0, allowed_hosts=(INSECURE_HOST,))) as relay:
         yield relay
 
 

@@ -8,7 +8,7 @@ from playwright.async_api import BrowserContext
 
 from signaling.relay import Relay
 from tests.browser.callpage import CallPage
-from tests.browser.conftest import LaunchChromium, OpenCallPage
+from tests.browser.conftest import INSECURE_HOST, LaunchChromium, OpenCallPage
 from tests.browser.scriptedrelay import relay_that_says
 
 FITS = "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -143,9 +143,9 @@ async def test_candidates_can_be_copied_and_cleared(
 async def test_insecure_page_copies_the_old_way(
     call_page: OpenCallPage, chromium: LaunchChromium, relay: Relay
 ) -> None:
-    flag = "--host-resolver-rules=MAP insecure.test 127.0.0.1"
+    flag = f"--host-resolver-rules=MAP {INSECURE_HOST} 127.0.0.1"
     context = await (await chromium(flags=(flag,))).new_context()
-    page = await call_page(f"http://insecure.test:{relay.address[1]}/", context=context)
+    page = await call_page(f"http://{INSECURE_HOST}:{relay.address[1]}/", context=context)
     assert await page.tab.evaluate("() => navigator.clipboard") is None
     await page.tab.evaluate("() => document.addEventListener('copy', () => (globalThis.copied = true))")
     await page.press("copy-candidates")

@@ -7,13 +7,20 @@ from playwright.async_api import BrowserContext
 
 from signaling.relay import Relay
 from tests.browser.callpage import CallPage
-from tests.browser.conftest import ALLOW_DEVICES, AUTOPLAY, FAKE_DEVICES, USUAL, LaunchChromium, OpenCallPage
+from tests.browser.conftest import (
+    ALLOW_DEVICES,
+    AUTOPLAY,
+    FAKE_DEVICES,
+    INSECURE_HOST,
+    USUAL,
+    LaunchChromium,
+    OpenCallPage,
+)
 
 DENY_DEVICES = "--deny-permission-prompts"
 NO_CAMERA = f"{FAKE_DEVICES}=device-count=0"
 AUTOPLAY_AFTER_CLICK = "--autoplay-policy=document-user-activation-required"
 DEVICES = (Path("/dev/video0"), Path("/dev/snd"))
-INSECURE_HOST = "insecure.test"
 
 BUSY = """
 // What a browser does when another program holds the device: the made-up camera is never busy.
