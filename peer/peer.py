@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import ipaddress
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlencode
 
 from peer import events, jsep
 from peer.call import Call
@@ -16,9 +14,9 @@ from peer.candidate_policy import CandidatePolicy
 from peer.config import PeerOptions, parse_bitrate
 from peer.connection import KINDS, ConnectionOptions, Listener
 from peer.driver import Driver
-from peer.errors import NegotiationError, NotAdmittedError, PeerError, SignalingError, UsageError
+from peer.errors import PeerError, SignalingError, UsageError
 from peer.events import CallEnded, PeerEvent
-from peer.ice_servers import IceServer, parse_relay_servers
+from peer.ice_servers import IceServer
 from peer.local_relay import LocalRelay
 from peer.media.frames import FrameSink, FrameStream
 from peer.media.latency import Latency
@@ -28,11 +26,11 @@ from peer.media.sink import FiguresSink
 from peer.media.sinks import SinkRequest, open_sinks
 from peer.media.source import SourceRequest
 from peer.media.transforming import Transform, make_transform
+from peer.membership import Membership
 from peer.network import watch_addresses
-from peer.sdp import parse_candidate, parse_description
 from peer.stats import Snapshot
 from signaling import messages
-from signaling.client import Disconnected, Reconnected, SignalingClient, SignalingConnectError
+from signaling.client import SignalingClient, SignalingConnectError
 from signaling.messages import printable
 
 if TYPE_CHECKING:
@@ -40,11 +38,6 @@ if TYPE_CHECKING:
 
     from peer.media.sink import Sink
     from peer.media.source import Source
-
-logger = logging.getLogger(__name__)
-
-JOIN_AGAIN_SECONDS = 3.0
-"""How long to wait when the relay is back, but still has our old place."""
 
 
 class Peer:
@@ -82,11 +75,7 @@ class Peer:
         self._driver = Driver(self, self.options.connect_timeout)
         self._signaling: SignalingClient | None = None
         self._page: str | None = None
-        self._room: str | None = None
-        self._place: str | None = None
-        """The relay's secret for our place in the room: the same again when it is resumed."""
-        self._admitted = False
-        self._relay_servers: tuple[IceServer, ...] = ()
+        self._membership: Membership | None = None
         self._told: set[str] = set()
         self._ended: asyncio.Future[None] | None = None
         self._stack = contextlib.AsyncExitStack()
@@ -176,10 +165,11 @@ class Peer:
         try:
             await self._open_media()
             await self._join()
+            membership = self._enter_room()
         except BaseException:
             await self._stack.aclose()
             raise
-        self._stack.push_async_callback(self._stop, asyncio.create_task(self._run(), name="peer"))
+        self._stack.push_async_callback(self._stop, asyncio.create_task(self._run(membership), name="peer"))
         return self
 
     async def __aexit__(
@@ -239,12 +229,18 @@ class Peer:
         )
         return await self._stack.enter_async_context(client)
 
-    async def _run(self) -> None:
+    def _enter_room(self) -> Membership:
+        if self._signaling is None:
+            raise RuntimeError("not connected to a relay")
+        self._membership = Membership(self._signaling, self.options, self._page, self._driver.post, self)
+        return self._membership
+
+    async def _run(self, membership: Membership) -> None:
         """Until cancelled: what the relay says, and what follows from it."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._driver.run(), name="driver")
-                group.create_task(self._listen(), name="signaling")
+                group.create_task(membership.listen(), name="signaling")
                 group.create_task(self._tell_statistics(), name="statistics")
                 group.create_task(self._show_figures(), name="figures")
                 group.create_task(watch_addresses(self._on_addresses), name="addresses")
@@ -299,85 +295,13 @@ class Peer:
         else:
             self._ended.set_exception(error)
 
-    # ---- the relay
-
-    async def _listen(self) -> None:
-        if self._signaling is None:
-            raise RuntimeError("not connected to a relay")
-        async for message in self._signaling:
-            await self._on_message(message)
-        raise SignalingError("the relay closed the connection")
-
-    async def _on_message(self, message: object) -> None:
-        match message:
-            case messages.Joined():
-                self._on_joined(message)
-            case messages.Ready():
-                self._driver.post(jsep.PartnerReady())
-            case messages.PeerDisconnected():
-                self._driver.post(jsep.PartnerLeft())
-            case messages.Forward(kind, payload):
-                self._on_forward(kind, payload)
-            case messages.Error():
-                await self._on_error(message)
-            case Disconnected(reason, _):
-                self._admitted = False
-                self._driver.post(jsep.SignalingLost())
-                self.tell(events.Problem(f"{reason}; trying to reach it again"))
-            case Reconnected():
-                self.tell(events.Notice("the relay is back"))
-
-    def _on_joined(self, joined: messages.Joined) -> None:
-        first = self._room is None
-        self._room, self._admitted = joined.room, True
-        if joined.ice_servers:
-            servers, problems = parse_relay_servers(joined.ice_servers)
-            self._relay_servers = tuple(servers)
-            for problem in problems:
-                self._tell_once(problem)
-        page = None
-        if self._page is not None:
-            query = {"role": joined.role.other.value}
-            query |= {"room": self.options.room} if self.options.room else {}
-            page = f"{self._page}?{urlencode(query)}&start"
-        if first:
-            self.tell(events.Joined(printable(joined.room), joined.role, page))
-        resumed = joined.resume is not None and joined.resume == self._place
-        self._place = joined.resume
-        self._driver.post(jsep.Admitted(joined.role, resumed))
-
-    def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
-        try:
-            if kind == "ice-candidate":
-                self._driver.post(jsep.RemoteCandidate(parse_candidate(payload)))
-            else:
-                self._driver.post(jsep.RemoteDescription(parse_description(kind, payload)))
-        except NegotiationError as error:
-            if kind == "ice-candidate":
-                logger.debug("%s", error)
-            else:
-                self.attempt_failed(error)
-
-    async def _on_error(self, error: messages.Error) -> None:
-        said = f"the relay says: {printable(error.message)}"
-        if self._admitted:
-            self._tell_once(said)
-        elif error.code == "unauthorized":
-            raise NotAdmittedError(f"{said.rstrip('.')}; give the right token in PEER_TOKEN, or with --token")
-        elif self._room is None:
-            raise NotAdmittedError(f"{said.rstrip('.')}; choose another --room, or none")
-        else:
-            self._tell_once(said)
-            await asyncio.sleep(JOIN_AGAIN_SECONDS)
-            await self.rejoin()
-
     # ---- what the driver asks for
 
     def make_call(self, listener: Listener) -> Call:
         """A call with new tracks from every source."""
-        options = self.options
+        options, membership = self.options, self._membership
         connection = ConnectionOptions(
-            ice_servers=options.parsed_ice_servers() or self._relay_servers,
+            ice_servers=options.parsed_ice_servers() or (membership.relay_servers if membership else ()),
             relay_only=options.relay_only,
             candidates=CandidatePolicy(options.candidates),
             video_codec=options.video_codec,
@@ -390,14 +314,13 @@ class Peer:
 
     async def send(self, message: messages.ClientMessage) -> None:
         """Hand a message to the relay; without one it is dropped, and the negotiation sees to it when it is back."""
-        if self._signaling is not None:
-            await self._signaling.send(message)
+        if self._membership is not None:
+            await self._membership.send(message)
 
     async def rejoin(self) -> None:
         """Take a place in the same room anew."""
-        self._admitted = False
-        role = self._driver.negotiation.role
-        await self.send(messages.Join(role, self._room, self.options.token))
+        if self._membership is not None:
+            await self._membership.rejoin()
 
     def call_came_up(self) -> None:
         """Count it, and start the clock of `duration` with the first."""
@@ -422,9 +345,10 @@ class Peer:
     def server_answered(self, server: IceServer, problem: str | None) -> None:
         """Say once that a server can't be used."""
         if problem is not None:
-            self._tell_once(f"ICE server {server.url}: {printable(problem)}; going on without it")
+            self.tell_once(f"ICE server {server.url}: {printable(problem)}; going on without it")
 
-    def _tell_once(self, problem: str) -> None:
+    def tell_once(self, problem: str) -> None:
+        """Say that something is wrong, if it was not said before."""
         if problem not in self._told and len(self._told) < 1000:
             self._told.add(problem)
             self.tell(events.Problem(problem))

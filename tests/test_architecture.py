@@ -48,7 +48,7 @@ LAYERS = [
     {"peer.cli", "peer.__main__", "peer.commands"},
     {"peer.peer", "peer.console", "peer.keyboard"},
     {"peer.checks"},
-    {"peer.driver", "peer.local_relay"},
+    {"peer.driver", "peer.local_relay", "peer.membership"},
     {"peer.call"},
     {"peer.connection", "peer.network"},
     {"peer.negotiation", "peer.stats", "peer.config", "peer.media"},

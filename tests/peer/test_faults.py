@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 import peer.call
-import peer.peer
+import peer.membership
 from peer import ConnectTimeoutError, Peer
 from peer.connection import Connection
 from peer.events import CallEnded, Connected, Problem
@@ -175,7 +175,7 @@ async def test_a_peer_that_waits_for_a_turn_server_that_never_answers_ends_when_
 
 
 async def test_a_room_that_is_full_when_the_relay_is_back_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer.peer, "JOIN_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(peer.membership, "JOIN_AGAIN_SECONDS", 0.05)
     joins: list[dict[str, Any]] = []
     offered = asyncio.Event()
     joined = {"type": "joined", "roomId": "room of the relay's choice", "role": "offerer"}
