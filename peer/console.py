@@ -1,11 +1,14 @@
 """All that a person reads on the terminal, and the events of `--json`, one a line."""
 
 import json
+import re
 import sys
+import time
 from typing import TextIO
 
 from peer import events
 from peer.events import PeerEvent
+from peer.linelimit import LineLimit
 from signaling.messages import printable
 
 NAMES = {"video": "picture", "audio": "sound"}
@@ -17,17 +20,47 @@ class Console:
     def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
         self._as_json = as_json
         self._out = out or sys.stdout
+        self._limit = LineLimit()
 
     def show(self, event: PeerEvent) -> None:
-        """Write one event. What others sent was escaped when it came in, or is here."""
-        line = json.dumps(event.to_json()) if self._as_json else _line(event)
+        """Write one event. What others sent was escaped when it came in, or is here.
+
+        Of what others can repeat at will, at most a line a second of each kind is written, a few at once.
+        """
+        left_out = 0
+        if isinstance(event, _REPEATABLE):
+            kind = _kind(event)
+            if not self._limit.passes(kind, time.monotonic()):
+                return
+            left_out = self._limit.take_left_out(kind)
+        elif isinstance(event, events.Ended):
+            left_out = self._limit.take_all_left_out()
+        line = self._json(event, left_out) if self._as_json else self._text(event, left_out)
         if line:
             print(line, file=self._out, flush=True)
+
+    def _json(self, event: PeerEvent, left_out: int) -> str:
+        return json.dumps(event.to_json() | ({"left_out": left_out} if left_out else {}))
+
+    def _text(self, event: PeerEvent, left_out: int) -> str:
+        line = _line(event)
+        if left_out:
+            line = f"{line} ({left_out} more such lines were left out)".lstrip()
+        return line
 
     def fail(self, message: str) -> None:
         """Write why the command ends, on one line of standard error."""
         if not self._as_json:
             print(f"peer: {printable(' '.join(message.split()), 1000)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+_REPEATABLE = events.Joined | events.Waiting | events.PartnerReady | events.Notice | events.Problem
+
+
+def _kind(event: PeerEvent) -> str:
+    """What lines that differ only in a name or number have in common: the words before those."""
+    text = event.message if isinstance(event, events.Notice | events.Problem) else ""
+    return f"{event.name} {re.split(r'[^a-zA-Z ,]', text, maxsplit=1)[0][:60]}"
 
 
 def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
@@ -61,7 +94,7 @@ def _line(event: PeerEvent) -> str:  # noqa: PLR0911 (one line an event)
 
 def _details(path: str | None, codecs: dict[str, str]) -> str:
     names = [printable(codecs[kind], 20) for kind in ("video", "audio") if kind in codecs]
-    return ", ".join([*names, f"path {path}"] if path else names)
+    return ", ".join([*names, f"path {printable(path, 40)}"] if path else names)
 
 
 def _summary(ended: events.CallEnded) -> str:

@@ -1,6 +1,7 @@
 """Carries out what the negotiation decides: the shell around `peer.negotiation`, and the one place of its timers."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from peer.connection import Listener
 from peer.errors import ConnectTimeoutError, NegotiationError, PeerError
 from peer.events import CallEnded, Connected, PartnerReady, PeerEvent, Waiting
 from peer.ice_servers import IceServer
+from peer.inbox import Inbox
 from peer.negotiation import Negotiation
 from peer.sdp import Candidate, Description
 from signaling.messages import ClientMessage, Forward
@@ -61,7 +63,8 @@ class Driver:
         self.call: Call | None = None
         self.around = surroundings
         self._connect_timeout = connect_timeout
-        self._events: asyncio.Queue[jsep.Event | BaseException] = asyncio.Queue()
+        self._inbox = Inbox()
+        self._arrived, self._has_room = asyncio.Event(), asyncio.Event()
         self._timers: dict[jsep.Timer, asyncio.TimerHandle] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -70,17 +73,36 @@ class Driver:
         """How many calls that were up are being summed up: that comes before the next news."""
         self._news: list[PeerEvent] = []
 
-    def post(self, event: jsep.Event) -> None:
-        """Let an event be handled, after those posted before."""
-        self._events.put_nowait(event)
+    def post(self, event: jsep.Event | BaseException) -> None:
+        """Let an event be handled, after those posted before. An error ends `run`."""
+        self._inbox.put(event)
+        self._arrived.set()
+
+    async def post_relayed(self, event: jsep.Event) -> None:
+        """The same for what the relay says. Waits while too much of that waits: then TCP holds the relay back."""
+        self._inbox.put_relayed(event)
+        self._arrived.set()
+        while self._inbox.is_full:
+            self._has_room.clear()
+            await self._has_room.wait()
 
     async def run(self) -> None:
         """Handle events until cancelled. Raises what a job that runs beside died of, which is a defect."""
         while True:
-            event = await self._events.get()
+            event = await self._next()
             if isinstance(event, BaseException):
                 raise event
             await self._handle(event)
+
+    async def _next(self) -> jsep.Event | BaseException:
+        now = asyncio.get_running_loop().time
+        while (event := self._inbox.take(now())) is None:
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._inbox.wait(now())):
+                    await self._arrived.wait()
+        self._has_room.set()
+        return event
 
     async def close(self, reason: str) -> None:
         """End the call that is running, and all jobs. Call it once `run` has ended."""
@@ -147,6 +169,7 @@ class Driver:
     # ---- calls
 
     def _open(self, generation: int) -> None:
+        self._inbox.connection_opened(asyncio.get_running_loop().time())
         self.call = self.around.make_call(_Ear(self, generation))
         self._run(self._gather(generation, self.call))
 
@@ -215,7 +238,7 @@ class Driver:
     def _job_ended(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._events.put_nowait(error)
+            self.post(error)
 
     # ---- timers
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -19,7 +19,7 @@ from signaling.messages import printable
 logger = logging.getLogger(__name__)
 
 JOIN_AGAIN_SECONDS = 3.0
-"""How long to wait when the relay is back, but still has our old place."""
+"""How long to wait before a place is asked for again."""
 
 
 class Audience(Protocol):
@@ -43,7 +43,7 @@ class Membership:
         signaling: SignalingClient,
         options: PeerOptions,
         page: str | None,
-        post: Callable[[jsep.Event], None],
+        post: Callable[[jsep.Event], Awaitable[None]],
         audience: Audience,
     ) -> None:
         self.relay_servers: tuple[IceServer, ...] = ()
@@ -58,12 +58,22 @@ class Membership:
         self._place: str | None = None
         """The relay's secret for our place in the room: the same again when it is resumed."""
         self._admitted = False
+        self._refused = asyncio.Event()
 
     async def listen(self) -> None:
         """Take what the relay says until cancelled. Raises `SignalingError` when it lets us in no more."""
         async for message in self._signaling:
             await self._on_message(message)
         raise SignalingError("the relay closed the connection")
+
+    async def keep_asking(self) -> None:
+        """Ask again, after a while, when the relay is back and refuses us: it may still hold our old place."""
+        while True:
+            await self._refused.wait()
+            await asyncio.sleep(JOIN_AGAIN_SECONDS)
+            self._refused.clear()
+            if not self._admitted:
+                await self.rejoin()
 
     async def send(self, message: messages.ClientMessage) -> None:
         """Hand a message to the relay; without one it is dropped, and the negotiation sees to it when it is back."""
@@ -77,23 +87,23 @@ class Membership:
     async def _on_message(self, message: object) -> None:
         match message:
             case messages.Joined():
-                self._on_joined(message)
+                await self._on_joined(message)
             case messages.Ready():
-                self._post(jsep.PartnerReady())
+                await self._post(jsep.PartnerReady())
             case messages.PeerDisconnected():
-                self._post(jsep.PartnerLeft())
+                await self._post(jsep.PartnerLeft())
             case messages.Forward(kind, payload):
-                self._on_forward(kind, payload)
+                await self._on_forward(kind, payload)
             case messages.Error():
-                await self._on_error(message)
+                self._on_error(message)
             case Disconnected(reason, _):
                 self._admitted = False
-                self._post(jsep.SignalingLost())
+                await self._post(jsep.SignalingLost())
                 self._audience.tell(events.Problem(f"{reason}; trying to reach it again"))
             case Reconnected():
                 self._audience.tell(events.Notice("the relay is back"))
 
-    def _on_joined(self, joined: messages.Joined) -> None:
+    async def _on_joined(self, joined: messages.Joined) -> None:
         first = self._room is None
         self._room, self._admitted = joined.room, True
         if joined.ice_servers:
@@ -110,21 +120,21 @@ class Membership:
             self._audience.tell(events.Joined(printable(joined.room), joined.role, page))
         resumed = joined.resume is not None and joined.resume == self._place
         self._place = joined.resume
-        self._post(jsep.Admitted(joined.role, resumed))
+        await self._post(jsep.Admitted(joined.role, resumed))
 
-    def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
+    async def _on_forward(self, kind: messages.ForwardKind, payload: object) -> None:
         try:
             if kind == "ice-candidate":
-                self._post(jsep.RemoteCandidate(parse_candidate(payload)))
+                await self._post(jsep.RemoteCandidate(parse_candidate(payload)))
             else:
-                self._post(jsep.RemoteDescription(parse_description(kind, payload)))
+                await self._post(jsep.RemoteDescription(parse_description(kind, payload)))
         except NegotiationError as error:
             if kind == "ice-candidate":
                 logger.debug("%s", error)
             else:
                 self._audience.attempt_failed(error)
 
-    async def _on_error(self, error: messages.Error) -> None:
+    def _on_error(self, error: messages.Error) -> None:
         said = f"the relay says: {printable(error.message)}"
         if self._admitted:
             self._audience.tell_once(said)
@@ -134,5 +144,4 @@ class Membership:
             raise NotAdmittedError(f"{said.rstrip('.')}; choose another --room, or none")
         else:
             self._audience.tell_once(said)
-            await asyncio.sleep(JOIN_AGAIN_SECONDS)
-            await self.rejoin()
+            self._refused.set()

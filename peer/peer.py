@@ -232,7 +232,7 @@ class Peer:
     def _enter_room(self) -> Membership:
         if self._signaling is None:
             raise RuntimeError("not connected to a relay")
-        self._membership = Membership(self._signaling, self.options, self._page, self._driver.post, self)
+        self._membership = Membership(self._signaling, self.options, self._page, self._driver.post_relayed, self)
         return self._membership
 
     async def _run(self, membership: Membership) -> None:
@@ -241,6 +241,7 @@ class Peer:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._driver.run(), name="driver")
                 group.create_task(membership.listen(), name="signaling")
+                group.create_task(membership.keep_asking(), name="asking")
                 group.create_task(self._tell_statistics(), name="statistics")
                 group.create_task(self._show_figures(), name="figures")
                 group.create_task(watch_addresses(self._on_addresses), name="addresses")

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-from .connecting import SignalingConnectError, connect_to_relay
+from .connecting import CLOSE_TIMEOUT, RelayConnection, SignalingConnectError, connect_to_relay
 from .messages import (
     ClientMessage,
     Join,
@@ -24,6 +23,7 @@ from .messages import (
     printable,
     serialize_to_relay,
 )
+from .ratelimit import Pace
 
 __all__ = ["Disconnected", "Reconnected", "SignalingClient", "SignalingConnectError", "SignalingEvent"]
 
@@ -31,6 +31,16 @@ logger = logging.getLogger(__name__)
 
 SHORTEST_DELAY, LONGEST_DELAY = 0.2, 5.0
 """Seconds: the ceilings of the first and of the last wait before the next attempt to reconnect."""
+
+LASTING_SECONDS = 10.0
+"""How long a place in a room must have lasted for the waits to begin anew: some relays admit, and hang up."""
+
+SEND_SECONDS, PARTING_SECONDS = 5.0, 1.0
+"""How long a relay may take nothing of what is sent to it; and so when it is the last."""
+
+MESSAGE_RATE, MESSAGE_BURST, BYTES_AS_A_MESSAGE = 1000.0, 1000.0, 4096
+"""Messages read in a second for ever, and at once, where so many bytes count as one more. A relay of this project
+forwards 50 a second, of 64 KiB at most; one that sends more has to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +93,14 @@ class SignalingClient:
         self._reconnect = reconnect
         self._is_in = False  # the caller wants to be in a room
         self._place: Joined | None = None  # what the relay gave last, until the caller joins again or leaves
-        self._socket: ClientConnection | None = None  # None while there is none
-        self._attempts = 0  # to connect again, since the relay last let the client in
+        self._socket: RelayConnection | None = None  # None while there is none
+        self._attempts = 0  # to connect again, since the client last had a place that lasted
+        self._admitted_at: float | None = None  # when the relay first gave a place over this socket
         self._closed = asyncio.Event()
+        self._pace: Pace  # from entering on
 
     async def __aenter__(self) -> Self:
+        self._pace = Pace(MESSAGE_RATE, MESSAGE_BURST, asyncio.get_running_loop().time())
         self._socket = await connect_to_relay(self.url, self._open_timeout, expect_welcome=self._expect_welcome)
         await self.join()
         return self
@@ -109,19 +122,29 @@ class SignalingClient:
             self._socket = None
             if self._closed.is_set():
                 return
+            self._forgive()
             delay = self._next_delay() if self._reconnect else None
             yield Disconnected(_why_closed(connection), retry_in=delay)
             if delay is not None and await self._connect_again(delay):
                 yield Reconnected()
 
     async def send(self, message: ClientMessage) -> bool:
-        """Send a message. False when there is no socket: the message is dropped."""
+        """Send a message. False when there is no socket: the message is dropped.
+
+        A relay that takes nothing for `SEND_SECONDS` counts as lost.
+        """
+        patience = SEND_SECONDS
         if isinstance(message, Leave):
             self._is_in, self._place = False, None
-        if self._socket is None:
+            patience = PARTING_SECONDS
+        if (connection := self._socket) is None:
             return False
         try:
-            await self._socket.send(serialize_to_relay(message))
+            async with asyncio.timeout(patience):
+                await connection.send(serialize_to_relay(message))
+        except TimeoutError:
+            connection.give_up(f"the relay took nothing for {patience:g} s")
+            return False
         except ConnectionClosed:
             return False
         return True
@@ -146,14 +169,23 @@ class SignalingClient:
     async def close(self) -> None:
         """Leave the relay (WebSocket close code 1000). The iteration ends; calling again does nothing."""
         self._closed.set()
-        if self._socket is not None:
-            await self._socket.close()
+        if (connection := self._socket) is not None:
+            try:
+                async with asyncio.timeout(CLOSE_TIMEOUT):
+                    await connection.close()
+            except TimeoutError:
+                connection.give_up("the relay did not take the close")
 
-    async def _receive(self, connection: ClientConnection) -> RelayMessage | None:
+    async def _receive(self, connection: RelayConnection) -> RelayMessage | None:
         """Wait for the next message that makes sense; None when the socket is lost."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                message = parse_from_relay(await connection.recv(decode=True))
+                text = await connection.recv(decode=True)
+                # Whoever floods waits: what is not read fills the socket, and TCP holds back the rest.
+                if wait := self._pace.spend(1 + len(text) / BYTES_AS_A_MESSAGE, loop.time()):
+                    await asyncio.sleep(wait)
+                message = parse_from_relay(text)
             except ConnectionClosed as error:
                 logger.debug("lost the relay: %s", error)
                 return None
@@ -163,8 +195,15 @@ class SignalingClient:
             if isinstance(message, Joined):
                 self._place = message
                 self.role = message.role
-                self._attempts = 0
+                self._admitted_at = self._admitted_at or loop.time()
             return message
+
+    def _forgive(self) -> None:
+        """Begin with short waits again, if the lost place had lasted."""
+        now = asyncio.get_running_loop().time()
+        if self._admitted_at is not None and now - self._admitted_at >= LASTING_SECONDS:
+            self._attempts = 0
+        self._admitted_at = None
 
     async def _connect_again(self, delay: float) -> bool:
         """Try until there is a socket, and ask for the old place on it. False if the client was closed first."""
@@ -201,8 +240,10 @@ class SignalingClient:
         return True
 
 
-def _why_closed(connection: ClientConnection) -> str:
+def _why_closed(connection: RelayConnection) -> str:
     """Say why a socket was lost, in words for people."""
+    if connection.fault:
+        return connection.fault
     code, reason = connection.close_code, connection.close_reason
     if code is None or code == 1006:  # RFC 6455, section 7.1.5: no close frame came
         return "the connection to the relay broke"

@@ -4,13 +4,16 @@ import asyncio
 import errno
 import ssl
 from socket import gaierror
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.protocol import Event
 
 from .loopback import is_loopback
 from .messages import MessageError, Welcome, parse_from_relay, printable
+from .ratelimit import TokenBucket
 from .secrecy import logger_without_tokens
 
 PING_INTERVAL = 10.0
@@ -21,6 +24,15 @@ CLOSE_TIMEOUT = 2.0
 
 MAX_RELAY_MESSAGE_BYTES = 1024 * 1024
 """A relay may write what it forwards in more bytes (escapes) than it was sent in: so more than it takes itself."""
+
+FRAME_RATE, FRAME_BURST = 2000.0, 5000
+"""WebSocket frames that a relay may send in a second for ever, and at once. Each ping costs an answer."""
+
+MAX_UNSENT_BYTES = 1024 * 1024
+"""Answers to pings that may wait for a relay that does not read them."""
+
+SLICE_BYTES = 8 * 1024
+"""How much is parsed before the frames in it are counted: tiny ones, 4000 of them, take some 40 ms."""
 
 
 class SignalingConnectError(Exception):
@@ -36,14 +48,48 @@ class SignalingConnectError(Exception):
         self.no_relay = no_relay
 
 
-async def connect_to_relay(url: str, timeout: float, *, expect_welcome: bool = False) -> ClientConnection:
+class RelayConnection(ClientConnection):
+    """A WebSocket to a relay, given up when the relay does what no relay in earnest does.
+
+    The library answers each ping before its caller sees anything, and holds what a relay does not read.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fault: str | None = None
+        """Why it was given up, in words for people."""
+        self._frames = TokenBucket(FRAME_RATE, FRAME_BURST, asyncio.get_running_loop().time())
+
+    def give_up(self, fault: str) -> None:
+        """Cut the connection, without a word to a relay that would not take it."""
+        self.fault = self.fault or fault
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, as long as it is no flood."""
+        for start in range(0, len(data), SLICE_BYTES):
+            super().data_received(data[start : start + SLICE_BYTES])
+            if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+                self.give_up("the relay does not read what is sent to it")
+            if self.fault:
+                return
+
+    def process_event(self, event: Event) -> None:
+        """Count a frame; then take it."""
+        if not self._frames.take(self.loop.time()):
+            self.give_up("the relay sends a flood of frames")
+        super().process_event(event)
+
+
+async def connect_to_relay(url: str, timeout: float, *, expect_welcome: bool = False) -> RelayConnection:
     """Open a WebSocket within `timeout` seconds. Raises `SignalingConnectError`.
 
     With `expect_welcome`, a server whose first message is not the `Welcome` of a relay is none; the message is dropped.
     """
     try:
-        socket = await connect(
+        connection = await connect(
             url,
+            create_connection=RelayConnection,
             open_timeout=timeout,
             ping_interval=PING_INTERVAL,
             ping_timeout=PING_INTERVAL,
@@ -56,11 +102,11 @@ async def connect_to_relay(url: str, timeout: float, *, expect_welcome: bool = F
         )
     except (OSError, EOFError, WebSocketException, ValueError, ImportError) as error:
         raise _connect_error(url, error, timeout) from error
-    if expect_welcome and not await _is_welcomed(socket, timeout):
-        await socket.close()
+    if expect_welcome and not await _is_welcomed(connection, timeout):
+        await connection.close()
         text = f"what answers at {_without_secrets(url)} is no signaling relay: check the address"
         raise SignalingConnectError(text, no_relay=True)
-    return socket
+    return cast(RelayConnection, connection)
 
 
 async def _is_welcomed(socket: ClientConnection, timeout: float) -> bool:

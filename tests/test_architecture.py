@@ -21,7 +21,9 @@ SANS_IO = {
     "signaling.kept",
     "signaling.ratelimit",
     "peer.negotiation",
+    "peer.inbox",
     "peer.jsep",
+    "peer.linelimit",
     "peer.sdp",
     "peer.candidate_policy",
     "peer.ice_servers",
@@ -51,7 +53,7 @@ LAYERS = [
     {"peer.driver", "peer.local_relay", "peer.membership"},
     {"peer.call"},
     {"peer.connection", "peer.network"},
-    {"peer.negotiation", "peer.stats", "peer.config", "peer.media"},
+    {"peer.negotiation", "peer.inbox", "peer.linelimit", "peer.stats", "peer.config", "peer.media"},
     {"peer._aiortc"},
     {"peer.jsep", "peer.sdp", "peer.ice_servers", "peer.candidate_policy", "peer.events", "peer.errors"},
 ]
