@@ -17,6 +17,7 @@ from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
 from peer.events import Ended
 from peer.keyboard import keys_for
+from signaling.logs import set_up_logging
 
 _REPEATED = ("ice_server", "allow_origin")
 """Options that may be given more than once; in the environment, with spaces between."""
@@ -205,9 +206,8 @@ async def _run(options: PeerOptions, console: Console, *, keys: bool) -> int:
 
 def _configure_logging(verbose: int) -> None:
     """Our warnings; with -v what the peer does; with -vv all, which includes descriptions and addresses."""
-    logging.basicConfig(
-        level=logging.DEBUG if verbose > 1 else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
-    )
+    level = logging.DEBUG if verbose > 1 else logging.WARNING
+    set_up_logging(level, "%(asctime)s %(name)s %(levelname)s %(message)s")
     if verbose == 0:
         # They warn of what they deal with themselves, such as pictures that came before the first whole one.
         for name in ("aiortc", "aioice"):

@@ -66,7 +66,8 @@ class Inbox:
         if not self._relayed:
             return None
         self._refill(now)
-        return max(0.0, (1 - self._connections) / CONNECTION_RATE)
+        missing = 1 - self._connections
+        return missing / CONNECTION_RATE if missing > 1e-6 else 0.0  # else rounding makes it wait for nothing
 
     def connection_opened(self, now: float) -> None:
         """Count a connection."""

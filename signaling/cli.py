@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .config import ConfigError, RelayConfig, add_arguments
+from .logs import set_up_logging
 from .relay import CONNECTIONS_FOR_PAGES, Relay, RelayStartError
 
 GRACE = 4.0
@@ -82,7 +83,7 @@ async def _serve(config: RelayConfig) -> None:
 
 def _set_up_logging(verbosity: int) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbosity, logging.DEBUG)
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
+    set_up_logging(level, "%(asctime)s %(levelname)s %(message)s")
     if level > logging.DEBUG:
         # The library's words on each connection say nothing that the relay's own don't.
         logging.getLogger("signaling.websocket").setLevel(logging.WARNING)

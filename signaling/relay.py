@@ -30,7 +30,6 @@ from .messages import (
     Pong,
     Welcome,
     parse_from_client,
-    printable,
     serialize_to_client,
 )
 from .ratelimit import TokenBucket
@@ -244,7 +243,8 @@ class Relay:
     def _deliver(self, deliveries: list[Delivery]) -> None:
         for client_id, message in deliveries:
             if isinstance(message, Joined):
-                logger.info("client %s is %s in room %s", client_id, message.role, printable(message.room))
+                logger.info("client %s is in a room, as %s", client_id, message.role)
+                logger.debug("client %s is in room %s", client_id, message.room)
             client = self._clients.get(client_id)
             if client is not None:
                 client.send(serialize_to_client(message))

@@ -117,7 +117,7 @@ def test_every_module_of_peer_has_a_layer() -> None:
 
 
 def test_peer_uses_only_the_client_side_of_signaling() -> None:
-    allowed = {"signaling", "signaling.admission", "signaling.client", "signaling.messages"}
+    allowed = {"signaling", "signaling.admission", "signaling.client", "signaling.logs", "signaling.messages"}
     for path in SOURCES:
         module = module_of(path)
         if not module.startswith("peer") or module == "peer.local_relay":

@@ -94,7 +94,7 @@ class TrickleConnection(aioice.Connection):
         try:
             bind(address, protocol, functools.partial(self._on_datagram, protocol))
         except OSError as error:
-            logger.info("%s can't be used: %s", address, error)
+            logger.debug("%s can't be used: %s", address, error)
             return []
         host, port, *_ = protocol.transport.get_extra_info("sockname")
         protocol.local_candidate = aioice.Candidate(

@@ -97,7 +97,7 @@ def test_every_event_has_a_name_of_its_own_and_is_shown_here() -> None:
     "event",
     [
         events.SourceOpened(HOSTILE, ["video"]),
-        events.Connected(1.0, "host-host", {"video": HOSTILE, HOSTILE: "opus"}),
+        events.Connected(1.0, HOSTILE, {"video": HOSTILE, HOSTILE: "opus"}),
         events.CallEnded(HOSTILE, 1.0, 1.0, "host-host", {"video": HOSTILE}),
         events.Notice(HOSTILE * 100),
         events.Problem(HOSTILE * 100),
@@ -129,3 +129,33 @@ def test_a_program_finds_the_error_among_the_events_only(capsys: pytest.CaptureF
 def test_it_writes_where_the_program_writes(capsys: pytest.CaptureFixture[str]) -> None:
     Console(as_json=False).show(events.Waiting())
     assert capsys.readouterr().out == "waiting for a partner\n"
+
+
+REPEATED = [events.Joined("lab", "offerer"), events.Waiting(), events.PartnerReady("offerer")]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_others_can_repeat_is_told_a_few_times_and_counted(as_json: bool) -> None:
+    out = io.StringIO()
+    console = Console(as_json=as_json, out=out)
+    for number in range(1000):
+        for event in REPEATED:
+            console.show(event)
+        console.show(events.Problem(f"the relay says: {number}"))
+    console.show(events.CallEnded("the partner left", 1.0, 1.0, None, {}))
+    console.show(events.Ended(1))
+    lines = out.getvalue().splitlines()
+    assert 12 <= len(lines) <= 30
+    if as_json:
+        assert json.loads(lines[-1])["left_out"] > 3900
+    else:
+        assert lines[-1].endswith(" more such lines were left out)")
+
+
+def test_different_news_at_once_are_all_told() -> None:
+    out = io.StringIO()
+    console = Console(as_json=False, out=out)
+    texts = ["no camera: sending a test picture", "no microphone: sending a test tone", "ICE server stun:a: no answer"]
+    for text in texts * 3:
+        console.show(events.Notice(text))
+    assert len(out.getvalue().splitlines()) == 9

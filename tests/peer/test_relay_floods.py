@@ -51,10 +51,11 @@ async def offers(client: ServerConnection) -> None:
     offer = with_candidates(Description("offer", (await pc.createOffer()).sdp), [], complete=True)
     await pc.close()
     padding = f"a=x-padding:{'x' * 900}\r\n" * 48
+    sdp = re.sub(r"a=ice-ufrag:.*", "a=ice-ufrag:NUMBER", offer.sdp) + padding
+    text = json.dumps({"type": "offer", "payload": {"type": "offer", "sdp": sdp}})
     await say(client, joined("answerer"), '{"type": "ready"}')
-    for number in itertools.count():
-        sdp = re.sub(r"a=ice-ufrag:.*", f"a=ice-ufrag:ufrag{number}", offer.sdp) + padding
-        await say(client, json.dumps({"type": "offer", "payload": {"type": "offer", "sdp": sdp}}))
+    for number in itertools.count(1000):
+        await say(client, text.replace("NUMBER", str(number)))
 
 
 async def partners(client: ServerConnection) -> None:
@@ -163,3 +164,37 @@ async def test_a_flood_makes_a_peer_neither_large_nor_loud_nor_deaf(flood: Flood
     assert grown < MOST_GROWTH
     assert max(kinds(process).values()) <= MOST_LINES
     assert process.stderr == []
+
+
+async def test_a_relay_that_reads_nothing_does_not_keep_a_peer_from_ending() -> None:
+    """Offers fill the way to it until one can't be sent; that one, and the goodbye, are given up."""
+    stuck = asyncio.Event()
+
+    async def deaf(client: ServerConnection) -> None:
+        await say(client, joined("offerer"))
+        client.transport.pause_reading()
+        while not client.transport.is_closing():
+            await say(client, '{"type": "ready"}', '{"type": "peer-disconnected"}')
+            await asyncio.sleep(0.02)
+            stuck.set()
+
+    async with relay(deaf) as url, peer(url) as process:
+        await process.line("waiting", timeout=PATIENCE)
+        await stuck.wait()
+        await asyncio.sleep(2)
+        assert await stop(process) < END_SECONDS
+
+
+async def test_a_relay_that_admits_and_hangs_up_is_tried_more_and_more_rarely() -> None:
+    came: list[float] = []
+
+    async def hang_up(client: ServerConnection) -> None:
+        came.append(time.monotonic())
+        await say(client, joined("offerer"))
+
+    async with relay(hang_up) as url, peer(url) as process:
+        await process.line("waiting", timeout=PATIENCE)
+        await asyncio.sleep(FLOOD_SECONDS)
+        await stop(process)
+    # Waits are random, up to 0.2, 0.4, 0.8 and 1.6 s: ten attempts in three seconds are next to impossible.
+    assert 2 <= len(came) < 10
