@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Formatter(logging.Formatter):
-    """Writes a record as lines of printable characters, of a bounded length and number; all but the first are marked."""
+    """Writes a record as lines of printable characters, bounded in length and number; all but the first are marked."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as text. Only a line end of ours, or one that is marked as going on, ends a line."""
