@@ -23,11 +23,11 @@ from peer.sdp import Description, with_candidates
 from tests.network.processes import Process
 from tests.peer.content import OPTIONS, PATIENCE
 
-FLOOD_SECONDS = 3.0
+FLOOD_SECONDS = 2.5
 MOST_GROWTH = 40_000_000
-"""Bytes. An unbounded queue of offers grows by 150 MB in this time."""
-MOST_LINES = 3 + FLOOD_SECONDS + 4
-"""Of a kind: some at once, one a second, and what a slow machine takes longer to begin and end."""
+"""Bytes. An unbounded queue of offers grew by 95 MB in 3 s."""
+LINES_AT_ONCE = 4
+"""Of a kind; then there may be one a second."""
 END_SECONDS = 10.0
 """A peer ends within 3 s; the rest is for a busy machine. The relay's own timeouts are longer by far."""
 
@@ -70,11 +70,6 @@ async def ready(client: ServerConnection) -> None:
         await say(client, '{"type": "ready"}')
 
 
-async def roles(client: ServerConnection) -> None:
-    while True:
-        await say(client, joined("offerer"), joined("answerer"))
-
-
 async def errors(client: ServerConnection) -> None:
     await say(client, joined("offerer"))
     for number in itertools.count():
@@ -86,14 +81,6 @@ async def refusals(client: ServerConnection) -> None:
     await say(client, joined("offerer"), '{"type": "ready"}')
     while True:
         await say(client, '{"type": "offer", "payload": "v=0"}', '{"type": "answer", "payload": []}')
-
-
-async def tiny(client: ServerConnection) -> None:
-    """Empty messages, 40,000 in what is read at once."""
-    await say(client, joined("offerer"))
-    while not client.transport.is_closing():
-        client.transport.write(b"\x81\x00" * 40_000)
-        await client.drain()
 
 
 async def pings(client: ServerConnection) -> None:
@@ -131,11 +118,8 @@ async def peer(url: str, *options: str) -> AsyncIterator[Process]:
         yield process
 
 
-async def stop(process: Process) -> float:
-    """Tell it to end; the seconds that it takes."""
-    start = time.monotonic()
+async def stop(process: Process) -> None:
     assert await asyncio.to_thread(process.stop, END_SECONDS, with_signal=signal.SIGTERM) == 130
-    return time.monotonic() - start
 
 
 def memory(process: Process) -> int:
@@ -149,40 +133,19 @@ def kinds(process: Process) -> Counter[str]:
     return Counter(f"{event['event']} {str(event.get('message'))[:10]}" for event in told)
 
 
-@pytest.mark.parametrize(
-    "flood", [offers, partners, ready, roles, errors, refusals, tiny, pings], ids=lambda flood: flood.__name__
-)
+@pytest.mark.parametrize("flood", [offers, partners, ready, errors, refusals, pings], ids=lambda flood: flood.__name__)
 async def test_a_flood_makes_a_peer_neither_large_nor_loud_nor_deaf(flood: Flood) -> None:
+    start = time.monotonic()
     async with relay(flood) as url, peer(url, "--json") as process:
         await process.line('"joined"', timeout=PATIENCE)
         await asyncio.sleep(0.5)  # what every call needs is there
         before = memory(process)
         await asyncio.sleep(FLOOD_SECONDS)
         grown = memory(process) - before
-        seconds = await stop(process)
-    print(f"{flood.__name__}: {grown / 1e6:.0f} MB, {seconds:.1f} s to end, {dict(kinds(process))}")
+        await stop(process)
     assert grown < MOST_GROWTH
-    assert max(kinds(process).values()) <= MOST_LINES
+    assert max(kinds(process).values()) <= LINES_AT_ONCE + time.monotonic() - start
     assert process.stderr == []
-
-
-async def test_a_relay_that_reads_nothing_does_not_keep_a_peer_from_ending() -> None:
-    """Offers fill the way to it until one can't be sent; that one, and the goodbye, are given up."""
-    stuck = asyncio.Event()
-
-    async def deaf(client: ServerConnection) -> None:
-        await say(client, joined("offerer"))
-        client.transport.pause_reading()
-        while not client.transport.is_closing():
-            await say(client, '{"type": "ready"}', '{"type": "peer-disconnected"}')
-            await asyncio.sleep(0.02)
-            stuck.set()
-
-    async with relay(deaf) as url, peer(url) as process:
-        await process.line("waiting", timeout=PATIENCE)
-        await stuck.wait()
-        await asyncio.sleep(2)
-        assert await stop(process) < END_SECONDS
 
 
 async def test_a_relay_that_admits_and_hangs_up_is_tried_more_and_more_rarely() -> None:

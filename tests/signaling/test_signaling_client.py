@@ -4,12 +4,13 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from relayprocess import RelayProcess
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 from wire import PATIENCE, Client
 
 from signaling import client as client_module
@@ -216,6 +217,23 @@ class TestLosingTheRelay:
                 delays = [(await events.until(Disconnected)).retry_in for _ in range(5)]
         assert delays == [0.01, 0.02, 0.04, 0.05, 0.05]
 
+    @pytest.mark.parametrize(("lasts", "delays"), [(60.0, [0.01, 0.02, 0.04]), (0.0, [0.01, 0.01, 0.01])])
+    async def test_only_a_place_that_lasted_makes_waits_short_again(
+        self, monkeypatch: pytest.MonkeyPatch, lasts: float, delays: list[float]
+    ) -> None:
+        monkeypatch.setattr(client_module.random, "uniform", lambda low, high: high)
+        monkeypatch.setattr(client_module, "SHORTEST_DELAY", 0.01)
+        monkeypatch.setattr(client_module, "LASTING_SECONDS", lasts)
+
+        async def admit_and_hang_up(socket: ServerConnection) -> None:
+            await socket.send('{"type":"joined","roomId":"r","role":"offerer"}')
+
+        async with serve(admit_and_hang_up, "127.0.0.1", 0) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.OFFERER) as signaling:
+                events = Events(signaling)
+                assert [(await events.until(Disconnected)).retry_in for _ in range(3)] == delays
+
     async def test_without_reconnecting_it_ends(self) -> None:
         async with (
             RelayProcess.start("--port", "0") as relay,
@@ -244,6 +262,84 @@ class TestLosingTheRelay:
             waiting = asyncio.create_task(events.end())
             await signaling.close()
             await waiting
+
+
+class TestARelayThatReadsNothing:
+    """Whoever sends to it is not kept waiting; nor is whoever leaves."""
+
+    @asynccontextmanager
+    async def deaf(self) -> AsyncIterator[str]:
+        async def listen(socket: ServerConnection) -> None:
+            socket.transport.pause_reading()
+            await socket.send('{"type":"joined","roomId":"r","role":"offerer"}')
+            await socket.wait_closed()
+
+        async with serve(listen, "127.0.0.1", 0, ping_interval=None, close_timeout=0.1) as server:
+            yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            for connection in list(server.connections):
+                connection.transport.abort()
+
+    async def fill(self, signaling: SignalingClient) -> None:
+        """Fill the way to the relay, until the client itself would have to wait."""
+        await Events(signaling).until(Joined)
+        assert signaling._socket is not None
+        while not signaling._socket.paused:
+            signaling._socket.transport.write(bytes(100_000))
+
+    async def test_a_send_is_given_up_and_the_relay_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "SEND_SECONDS", 0.2)
+        async with self.deaf() as url, SignalingClient(url, role=Role.OFFERER, reconnect=False) as signaling:
+            await self.fill(signaling)
+            async with asyncio.timeout(PATIENCE):
+                assert not await signaling.send(Forward("offer", "x"))
+            lost = await Events(signaling).until(Disconnected)
+            assert lost == Disconnected("the relay took nothing for 0.2 s", retry_in=None)
+
+    @pytest.mark.parametrize("says_goodbye", [True, False])
+    async def test_leaving_is_quick(self, says_goodbye: bool) -> None:
+        async with self.deaf() as url, SignalingClient(url, role=Role.OFFERER) as signaling:
+            await self.fill(signaling)
+            async with asyncio.timeout(8):  # pings would tell after 20 s
+                if says_goodbye:
+                    await signaling.send(Leave())
+                await signaling.close()
+
+
+class TestAFlood:
+    async def test_what_a_relay_floods_with_is_read_at_a_pace(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "MESSAGE_RATE", 50.0)
+        monkeypatch.setattr(client_module, "MESSAGE_BURST", 50.0)
+        sent = 0
+
+        async def flood(socket: ServerConnection) -> None:
+            nonlocal sent
+            with suppress(ConnectionClosed):
+                while True:
+                    await socket.send(json.dumps({"type": "ready", "message": "x" * 10_000}))
+                    sent += 1
+
+        async with serve(flood, "127.0.0.1", 0, compression=None, close_timeout=0.1) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.OFFERER) as signaling:
+                events, loop = Events(signaling), asyncio.get_running_loop()
+                start = loop.time()
+                for _ in range(50):
+                    assert isinstance(await events.next(), Ready)
+                assert loop.time() - start > 1.5  # 50 messages that count as 3.4 each, 50 of them at once
+                assert sent < 5000  # the rest is where it came from
+
+    async def test_a_flood_of_tiny_frames_ends_the_connection(self) -> None:
+        async def flood(socket: ServerConnection) -> None:
+            with suppress(ConnectionError):
+                while not socket.transport.is_closing():
+                    socket.transport.write(b"\x89\x00" * 10_000)
+                    await socket.drain()
+
+        async with serve(flood, "127.0.0.1", 0, close_timeout=0.1) as server:
+            url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            async with SignalingClient(url, role=Role.OFFERER, reconnect=False) as signaling:
+                lost = await Events(signaling).until(Disconnected)
+        assert lost == Disconnected("the relay sends a flood of frames", retry_in=None)
 
 
 class Detour:
