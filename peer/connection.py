@@ -1,11 +1,9 @@
 """One RTCPeerConnection, from the first candidate to the last packet, as the negotiation's actions want it."""
 
 import asyncio
-import contextlib
 import logging
-import secrets
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,10 +13,8 @@ from aiortc import (
     RTCIceCandidate,
     RTCIceServer,
     RTCRtpReceiver,
-    RTCSessionDescription,
     RTCStatsReport,
 )
-from aiortc.exceptions import OperationError
 from aiortc.rtcconfiguration import RTCBundlePolicy, RTCIceTransportPolicy
 from aiortc.sdp import candidate_from_sdp
 
@@ -40,10 +36,10 @@ from peer._aiortc import (
     set_latency,
 )
 from peer.candidate_policy import CandidatePolicy, admitted
-from peer.errors import NegotiationError
+from peer.exchange import Exchange
 from peer.ice_servers import IceServer
 from peer.media.latency import Latency
-from peer.sdp import Candidate, Description, DescriptionType, take_candidates, with_bitrates, with_mids
+from peer.sdp import Candidate, Description, take_candidates, with_bitrates
 from signaling.messages import printable
 
 if TYPE_CHECKING:
@@ -131,7 +127,6 @@ class Connection:
         self._listener = listener
         self._refused = 0
         self._unknown = 0
-        self._answer: Description | None = None
         self._over = False
         self._remote_mids: tuple[str, ...] = ()
         self._held: list[Candidate] | None = []
@@ -142,6 +137,7 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._names = Names()
         self._pc = peer_connection(_configuration(options))
+        self._exchange = Exchange(self._pc)
         with ours():
             for kind in KINDS:
                 self._add_transceiver(kind)
@@ -181,37 +177,28 @@ class Connection:
     async def make_offer(self) -> Description:
         """The offer, without candidates, with mids that no other offer has."""
         await self.start()
-        with _described("offer", "made"):
-            with ours():
-                offer = await self._pc.createOffer()
-            marked = with_mids(Description("offer", offer.sdp), secrets.token_hex(2))
-            await self._pc.setLocalDescription(RTCSessionDescription(sdp=marked.sdp, type="offer"))
-        return self._local_description("offer")
+        return self._without_candidates(await self._exchange.make_offer())
 
     async def make_answer(self, offer: Description) -> Description:
         """Apply the partner's offer, and answer it. Raises `NegotiationError`."""
         await self.start()
-        with _described("offer", "used"):
-            await self._apply(offer)
-            await self._pc.setLocalDescription(await self._pc.createAnswer())
-        self._answer = self._local_description("answer")
+        sdp, candidates = take_candidates(offer)
+        await self._exchange.take_offer(Description("offer", sdp))
+        self._add_candidates(offer, candidates)
+        answer = await self._exchange.make_answer()
         prepare_media(self._pc)
-        return self._answer
+        return self._without_candidates(answer)
 
     async def apply_answer(self, answer: Description) -> None:
         """Apply the partner's answer to our offer. Raises `NegotiationError`."""
-        if answer.refused:
-            raise NegotiationError(f"the partner's answer can't be used: no {answer.refused[0]} codec in common")
-        with _described("answer", "used"):
-            await self._apply(answer)
-        self._answer = answer
+        sdp, candidates = take_candidates(answer)
+        await self._exchange.take_answer(Description("answer", sdp))
+        self._add_candidates(answer, candidates)
         prepare_media(self._pc)
 
-    async def _apply(self, description: Description) -> None:
-        sdp, candidates = take_candidates(description)
+    def _add_candidates(self, description: Description, candidates: list[Candidate]) -> None:
+        """Add those of the partner's description that was applied, and those that came before it."""
         self._remote_mids = description.mids
-        with ours():
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type=description.type))
         held, self._held = self._held or [], None
         for candidate in [*candidates, *held]:
             self.add_candidate(candidate)
@@ -263,7 +250,12 @@ class Connection:
             self._spawn(self._ice.addRemoteCandidate(None))
 
     def _is_for_bundle(self, candidate: Candidate) -> bool:
-        """Whether it is of the first section, whose transport all sections share (RFC 9143 §7.3)."""
+        """Whether it is of the first section, whose transport all sections share (RFC 9143 §7.3).
+
+        Where that one is left out, all count: a browser may have gathered for any of the others.
+        """
+        if self._exchange.is_first_left_out:
+            return True
         if candidate.mid is not None and candidate.mid in self._remote_mids:
             return candidate.mid == self._remote_mids[0]
         return candidate.index in (None, 0)
@@ -277,7 +269,13 @@ class Connection:
     @property
     def codecs(self) -> dict[str, str]:
         """The codec of each kind, such as {"video": "VP8"}; empty before both descriptions are there."""
-        return self._answer.codecs if self._answer else {}
+        return self._exchange.agreement.answer.codecs if self._exchange.agreement else {}
+
+    @property
+    def left_out(self) -> list[str]:
+        """What this call has to do without, since only one side has it: a line each, for people."""
+        agreement = self._exchange.agreement
+        return agreement.left_out({track.kind for track in self._tracks}) if agreement else []
 
     @property
     def remote_tracks(self) -> list[MediaStreamTrack]:
@@ -357,13 +355,12 @@ class Connection:
         if not self._over:
             self._listener.on_server(server, problem)
 
-    def _local_description(self, kind: DescriptionType) -> Description:
-        made = Description(kind, self._pc.localDescription.sdp)
+    def _without_candidates(self, made: Description) -> Description:
         bare, candidates = take_candidates(made)
         if not isinstance(self._agent, TrickleConnection):
             for candidate in candidates:
                 self._listener.on_candidate(candidate)
-        return with_bitrates(Description(kind, bare), START_KBITS, MAX_KBITS)
+        return with_bitrates(Description(made.type, bare), START_KBITS, MAX_KBITS)
 
     def _report_candidate(self, line: str) -> None:
         if self._over:
@@ -417,26 +414,6 @@ def _stock_server(server: IceServer) -> RTCIceServer:
 def _counted(types: list[str]) -> str:
     counts = Counter(types)
     return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "none"
-
-
-@contextlib.contextmanager
-def _described(kind: DescriptionType, use: str) -> Iterator[None]:
-    """Whatever aiortc makes of a description that it can't use becomes one `NegotiationError`.
-
-    Hostile SDP reaches assertions, look-ups and conversions all over aiortc, and StopIteration as RuntimeError.
-    """
-    try:
-        yield
-    except NegotiationError:
-        raise
-    except OperationError as error:
-        words = str(error).split()
-        what = next((kind for kind in KINDS if kind in words), "media")
-        raise NegotiationError(f"the partner's {kind} can't be {use}: no {what} codec in common") from error
-    except Exception as error:
-        logger.debug("a description was refused", exc_info=True)
-        detail = printable(f"{type(error).__name__}: {error}", 120)
-        raise NegotiationError(f"the {kind} can't be {use} ({detail})") from error
 
 
 async def _contained(job: Coroutine[Any, Any, None]) -> None:

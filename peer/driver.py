@@ -10,7 +10,7 @@ from peer import jsep
 from peer.call import Call
 from peer.connection import Listener
 from peer.errors import ConnectTimeoutError, NegotiationError, PeerError
-from peer.events import CallEnded, Connected, PartnerReady, PeerEvent, Waiting
+from peer.events import CallEnded, Connected, Notice, PartnerReady, PeerEvent, Waiting
 from peer.ice_servers import IceServer
 from peer.inbox import Inbox
 from peer.negotiation import Negotiation
@@ -201,7 +201,7 @@ class Driver:
             connection = self.call.connection
             seconds = round(self.call.seconds_to_connect, 3)
             self.around.call_came_up()
-            self._tell(Connected(seconds, connection.path, connection.codecs))
+            self._tell(Connected(seconds, connection.path, connection.codecs), *map(Notice, connection.left_out))
 
     def _close_call(self) -> None:
         if self.call is not None:

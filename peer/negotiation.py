@@ -241,7 +241,7 @@ class Negotiation:
 
     def _on_answer(self, answer: Description) -> None:
         """Apply the answer to our present offer; any other is a repetition, or answers an offer that is gone."""
-        if self.state is not State.OFFERED or self._local is None or answer.mids != self._local.mids:
+        if self.state is not State.OFFERED or self._local is None or not answer.answers(self._local):
             return
         self._do(StopTimer(Timer.REPEAT))
         self._heard.append(answer.identity)
@@ -285,7 +285,7 @@ class Negotiation:
         """
         if offer.same_session(self._collided):
             return True
-        return self._local is not None and max(self._local.ufrags) < max(offer.ufrags)
+        return self._local is not None and max(self._local.ufrags) < max(offer.ufrags, default="")
 
     def _accept(self, offer: Description) -> None:
         """Answer this offer, on a connection that has seen no other."""
@@ -326,8 +326,9 @@ class Negotiation:
         else:
             self._local_complete = True
         if self.state is State.OFFERED or self.state in IN_CALL:
-            mids = self._local.mids if self._local else ()
-            self._do(SendCandidate(replace(candidate, mid=mids[0] if mids else None, index=0)))
+            answered = self._remote if self._remote is not None and self._remote.type == "answer" else self._local
+            index, mid = answered.transport_section if answered else (0, None)
+            self._do(SendCandidate(replace(candidate, mid=mid, index=index)))
 
     def _on_remote_candidate(self, candidate: Candidate) -> None:
         """Add it when the description that it belongs to is known, else keep it for then (RFC 8838 §11)."""

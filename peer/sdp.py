@@ -8,9 +8,11 @@ they came, and a name that has to be looked up never holds up the answer.
 import json
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 from peer.errors import NegotiationError
+from peer.sections import CANDIDATES, Section, join, split
 
 DescriptionType = Literal["offer", "answer"]
 
@@ -77,21 +79,34 @@ class Description:
         return self.ufrags, self.mids, frozenset(_values(self.sdp, "a=ice-pwd:"))
 
     @property
-    def codecs(self) -> dict[str, str]:
-        """The first codec of each kind, such as {"video": "VP8"}: in an answer, what will be sent."""
-        found: dict[str, str] = {}
-        kind, first = "", ""
-        for line in self.sdp.splitlines():
-            if line.startswith("m="):
-                kind, _, _, first = [*line[2:].split(), *[""] * 4][:4]
-            elif first and line.startswith(f"a=rtpmap:{first} "):
-                found.setdefault(kind, line.partition(" ")[2].strip().partition("/")[0])
-        return found
+    def sections(self) -> list[Section]:
+        """Its media sections, in order."""
+        return split(self.sdp)[1]
+
+    def answers(self, offer: "Description") -> bool:
+        """Whether its sections are those of the offer. One that is rejected may lack its name."""
+        pairs = list(zip_longest(self.sections, offer.sections))
+        return all(
+            ours is not None
+            and theirs is not None
+            and (theirs.mid == ours.mid or (theirs.mid is None and theirs.is_rejected))
+            for theirs, ours in pairs
+        )
 
     @property
-    def refused(self) -> tuple[str, ...]:
-        """In an answer, the kinds of the media sections that the partner will not have: port zero (RFC 8829 §5.3.1)."""
-        return tuple(section.split()[0] for section in _values(self.sdp, "m=") if section.split()[1:2] == ["0"])
+    def transport_section(self) -> tuple[int, str | None]:
+        """Index and mid of the section whose transport all share: the first that is not rejected (RFC 9143 §7.3)."""
+        living = ((index, each.mid) for index, each in enumerate(self.sections) if not each.is_rejected)
+        return next(living, (0, None))
+
+    @property
+    def codecs(self) -> dict[str, str]:
+        """The first codec of each kind that is sent at all, such as {"video": "VP8"}: in an answer, what will be."""
+        found: dict[str, str] = {}
+        for section in self.sections:
+            if section.codec is not None and not section.is_rejected and (section.sends or section.receives):
+                found.setdefault(section.kind, section.codec)
+        return found
 
     def to_payload(self) -> dict[str, object]:
         """The description as the payload of an `offer` or `answer` message."""
@@ -129,11 +144,18 @@ def _check(kind: DescriptionType, sdp: str) -> None:
         raise NegotiationError(f"the partner's {kind} does not begin with v=0")
     if sum(not line.startswith("a=candidate:") for line in lines) > MAX_SDP_LINES:
         raise NegotiationError(f"the partner's {kind} has more than {MAX_SDP_LINES} lines")
-    sections = sum(line.startswith("m=") for line in lines)
+    sections = split(sdp)[1]
     if not sections:
         raise NegotiationError(f"the partner's {kind} has no media section: nothing to send or receive")
-    if sections > MAX_MEDIA_SECTIONS:
-        raise NegotiationError(f"the partner's {kind} has {sections} media sections; {MAX_MEDIA_SECTIONS} is the limit")
+    if len(sections) > MAX_MEDIA_SECTIONS:
+        raise NegotiationError(
+            f"the partner's {kind} has {len(sections)} media sections; {MAX_MEDIA_SECTIONS} is the limit"
+        )
+    if not all(section.is_rejected for section in sections):
+        _check_transport(kind, sdp)
+
+
+def _check_transport(kind: DescriptionType, sdp: str) -> None:
     for name in ("a=ice-ufrag:", "a=ice-pwd:"):
         values = _values(sdp, name)
         if not values or not all(_ICE_CHARACTERS.fullmatch(value) for value in values):
@@ -214,21 +236,17 @@ def take_candidates(description: Description) -> tuple[str, list[Candidate]]:
 
 
 def with_candidates(description: Description, candidates: list[Candidate], *, complete: bool) -> Description:
-    """The description with exactly these candidates in every media section.
+    """The description with exactly these candidates in every media section that is not rejected.
 
     `complete` adds `a=end-of-candidates` (RFC 8840 §4.1): no more will be trickled.
     """
-    bare, _ = take_candidates(description)
     extra = [f"a={candidate.line}" for candidate in candidates] + ([_END_OF_CANDIDATES] if complete else [])
-    lines: list[str] = []
-    in_media = False
-    for line in bare.splitlines():
-        if line.startswith("m="):
-            if in_media:
-                lines += extra
-            in_media = True
-        lines.append(line)
-    return Description(description.type, "\r\n".join([*lines, *extra]) + "\r\n")
+    session, sections = split(description.sdp)
+    told = []
+    for section in sections:
+        bare = [line for line in section.lines if not line.startswith(CANDIDATES)]
+        told.append(Section((*bare, *([] if section.is_rejected else extra))))
+    return Description(description.type, join(session, told))
 
 
 def with_mids(description: Description, suffix: str) -> Description:

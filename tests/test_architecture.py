@@ -25,6 +25,8 @@ SANS_IO = {
     "peer.jsep",
     "peer.linelimit",
     "peer.sdp",
+    "peer.sections",
+    "peer.agreement",
     "peer.candidate_policy",
     "peer.ice_servers",
     "peer.events",
@@ -53,9 +55,19 @@ LAYERS = [
     {"peer.driver", "peer.local_relay", "peer.membership"},
     {"peer.call"},
     {"peer.connection", "peer.network"},
+    {"peer.exchange"},
     {"peer.negotiation", "peer.inbox", "peer.linelimit", "peer.stats", "peer.config", "peer.media"},
     {"peer._aiortc"},
-    {"peer.jsep", "peer.sdp", "peer.ice_servers", "peer.candidate_policy", "peer.events", "peer.errors"},
+    {"peer.agreement"},
+    {
+        "peer.jsep",
+        "peer.sdp",
+        "peer.sections",
+        "peer.ice_servers",
+        "peer.candidate_policy",
+        "peer.events",
+        "peer.errors",
+    },
 ]
 """From the top down: a module imports from its own layer or those below. `peer.media` and the seam share encoders."""
 MAY_RISE = {("peer._aiortc", "peer.media")}

@@ -14,6 +14,7 @@ from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, 
 from peer._aiortc.names import Names, is_name
 from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
+from peer._aiortc.sections import kinds_without_codec, leave_out_unoffered
 from peer._aiortc.sender import configure_senders
 from peer._aiortc.trade import set_latency
 
@@ -29,6 +30,8 @@ __all__ = [
     "ice_connection",
     "is_name",
     "keep_transport",
+    "kinds_without_codec",
+    "leave_out_unoffered",
     "ours",
     "peer_connection",
     "prepare_media",

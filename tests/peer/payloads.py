@@ -134,6 +134,8 @@ def saved(name: str) -> list[tuple[str, Any]]:
 def look_at(described: Description) -> None:
     """Whatever anybody asks a description that passed the checks."""
     assert described.mids is not None
-    assert described.ufrags
+    assert described.ufrags or all(section.is_rejected for section in described.sections)
+    assert described.answers(described)
+    assert described.transport_section[0] < len(described.sections)
     assert described.same_session(described)
     assert isinstance(described.codecs, dict)

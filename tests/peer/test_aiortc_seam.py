@@ -61,6 +61,10 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_codecs": aiortc.RTCRtpTransceiver,
         "_preferred_codecs": aiortc.RTCRtpTransceiver,
     },
+    "sections.py": {
+        "_offerDirection": aiortc.RTCRtpTransceiver,
+        "_preferred_codecs": aiortc.RTCRtpTransceiver,
+    },
     "sender.py": {
         "_register_rtp_sender": aiortc.RTCDtlsTransport,
         "_unregister_rtp_sender": aiortc.RTCDtlsTransport,

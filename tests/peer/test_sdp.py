@@ -139,7 +139,7 @@ def test_the_same_end_of_a_connection_is_known_whatever_its_candidates() -> None
             {"audio": "opus", "video": "VP9"},
         ),
         ("m=\na=rtpmap: \na=rtpmap: x", {}),
-        ("m=video 9 X 96\na=rtpmap:96 \na=rtpmap:96", {"video": ""}),
+        ("m=video 9 X 96\na=rtpmap:96 \na=rtpmap:96", {}),
         ("a=rtpmap: \nm=video 0 X", {}),
     ],
 )
