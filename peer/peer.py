@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from peer import events, jsep
+from peer.background import describe, start_task, telling
 from peer.call import Call
 from peer.candidate_policy import CandidatePolicy
 from peer.config import PeerOptions, parse_bitrate
@@ -133,8 +134,9 @@ class Peer:
         for kind, value in wanted.items():
             if not isinstance(value, str) and kind not in value.kinds:
                 raise ValueError(f"{value.label} gives no {kind}")
-        opened = [*own, *await open_sources(self._request(named), self._notify)]
-        missing = await self._outgoing.switch(opened, frozenset(wanted))
+        with telling(self._on_death):
+            opened = [*own, *await open_sources(self._request(named), self._notify)]
+            missing = await self._outgoing.switch(opened, frozenset(wanted))
         for source in opened:
             self.tell(events.SourceOpened(source.label, sorted(source.kinds)))
         for kind in missing:
@@ -162,15 +164,19 @@ class Peer:
 
     async def __aenter__(self) -> Self:
         self._ended = asyncio.get_running_loop().create_future()
-        try:
-            await self._open_media()
-            await self._join()
-            membership = self._enter_room()
-        except BaseException:
-            await self._stack.aclose()
-            raise
-        self._stack.push_async_callback(self._stop, asyncio.create_task(self._run(membership), name="peer"))
+        with telling(self._on_death):
+            try:
+                await self._open_media()
+                await self._join()
+                membership = self._enter_room()
+            except BaseException:
+                await self._stack.aclose()
+                raise
+            self._stack.push_async_callback(self._stop, start_task(self._run(membership), "the peer"))
         return self
+
+    def _on_death(self, name: str, error: Exception) -> None:
+        self.tell(events.Problem(describe(name, error)))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

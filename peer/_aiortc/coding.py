@@ -6,7 +6,6 @@ Uses `get_encoder` of `aiortc.codecs`: aiortc's encoders of sound.
 import asyncio
 import contextlib
 import queue
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -15,14 +14,18 @@ import av
 from aiortc.codecs import get_encoder
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
+from peer.background import start_thread
 from peer.media.bitrate import BitrateController
 from peer.media.encoders.base import VIDEO_CLOCK, Packet, VideoEncoder, prepared
 from peer.media.encoders.hardware import make_h264
 from peer.media.encoders.vp8 import Vp8Encoder
 from peer.media.fitting import Fitter
 
+SOUND_PACKETS = 50
+"""In a second: aiortc's encoders make packets of 20 ms."""
+
 Coded: TypeAlias = tuple[list[bytes], int]
-"""Payloads, and their time in units of the codec's clock."""
+"""Payloads, and the time of the first in units of the codec's clock."""
 
 
 class Coder:
@@ -35,11 +38,13 @@ class Coder:
         """`encoder` is whose H264 to use: see `make_h264`."""
         video = codec.mimeType.lower().startswith("video/")
         self.name = codec.name
+        self.samples = codec.clockRate // SOUND_PACKETS
+        """How far a packet of sound takes the codec's clock."""
         self._codec, self._controller, self._encoder = codec, controller, encoder
         self._make: Callable[[], _Encode] = self._make_video if video else self._make_audio
         self._tasks: queue.SimpleQueue[tuple[asyncio.Future[Coded], Any, bool] | None] = queue.SimpleQueue()
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._run, name=f"encode {codec.name}", daemon=True).start()
+        start_thread(self._run, f"encoding {codec.name}")
 
     def __call__(self, data: Any, keyframe: bool) -> asyncio.Future[Coded]:
         """The payloads of a frame or packet. Raises `av.FFmpegError` for one that can't be coded."""
@@ -71,12 +76,7 @@ class Coder:
         return _VideoCoder(self._codec, self._controller, self._encoder)
 
     def _make_audio(self) -> "_Encode":
-        encoder = get_encoder(self._codec)
-
-        def encode(data: av.AudioFrame | Packet, keyframe: bool) -> Coded:
-            return encoder.pack(data) if isinstance(data, av.Packet) else encoder.encode(data, keyframe)
-
-        return encode
+        return _SoundCoder(self._codec)
 
 
 _Encode: TypeAlias = Callable[[Any, bool], Coded]
@@ -89,6 +89,42 @@ def _settle(future: asyncio.Future[Coded], coded: Coded | None, error: Exception
         future.set_exception(error)
     elif coded is not None:
         future.set_result(coded)
+
+
+class _SoundCoder:
+    """aiortc's encoder of a sound codec, fed with sound of one form: whatever the track gives, in that of its first.
+
+    Upstream's encoders assert that it is s16 in one or two channels, and their resamplers that it never changes.
+    """
+
+    def __init__(self, codec: RTCRtpCodecParameters) -> None:
+        self._encoder = get_encoder(codec)
+        self._form: tuple[str, str, int] | None = None
+        self._others: dict[tuple[str, str, int], av.AudioResampler] = {}
+        """By the form that sound comes in."""
+
+    def __call__(self, data: av.AudioFrame | Packet, keyframe: bool) -> Coded:
+        if isinstance(data, av.Packet):
+            return self._encoder.pack(data)
+        payloads: list[bytes] = []
+        begins: int | None = None
+        for frame in self._formed(data):
+            coded, timestamp = self._encoder.encode(frame, keyframe)
+            payloads += coded
+            # Before it has enough for a packet, G.711's and G.722's encoders give ([], None).
+            begins = timestamp if begins is None and coded else begins
+        return payloads, begins or 0
+
+    def _formed(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._form is None:
+            layout = form[1] if form[1] in ("mono", "stereo") else "stereo"
+            self._form = "s16", layout, form[2]
+        if form == self._form:
+            return [frame]
+        if form not in self._others:
+            self._others[form] = av.AudioResampler(*self._form)
+        return self._others[form].resample(frame)
 
 
 class _VideoCoder:

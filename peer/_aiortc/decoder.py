@@ -19,6 +19,7 @@ from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
+from peer.background import start_thread
 from peer.media.encoders.base import TIME_BASE
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Decoder:
         """Of the last picture, in pixels."""
         self.dropped = 0
         """Frames that came too fast for the decoder, or for the track's reader."""
-        threading.Thread(target=self._run, name=f"decode {kind}", daemon=True).start()
+        start_thread(self._run, f"decoding {kind}")
 
     def put(self, task: Task) -> None:
         """Decode this next."""
@@ -115,6 +116,14 @@ class Decoder:
             self._ready.release()
 
     def _run(self) -> None:
+        try:
+            self._decode()
+        finally:
+            self._ended = True
+            if self.track is not None:
+                self._tell(self.track._queue.put_nowait, None)
+
+    def _decode(self) -> None:
         name, decoder = self._codec.name, _make_decoder(self._codec)
         while True:
             self._ready.acquire()
@@ -134,8 +143,6 @@ class Decoder:
                 continue
             for frame in frames:
                 self._tell(self._give, frame)
-        if self.track is not None:
-            self._tell(self.track._queue.put_nowait, None)
 
     def _give(self, frame: object) -> None:
         if isinstance(frame, av.VideoFrame):

@@ -2,7 +2,7 @@
 
 Upstream, each packet waits in a queue for a task, is looked at in full, and passes through seven coroutines. Touches,
 of `aiortc.RTCDtlsTransport`: `_setup_srtp`, `_rx_srtp`, `_tx_srtp`, `_rtp_router`, `_send_rtp`, `_handle_rtp_data`,
-`_state`, `_srtp_profiles`, and its counts `__rx_bytes`, `__rx_packets`, `__tx_bytes` and `__tx_packets`;
+`_state`, `_task`, `_srtp_profiles`, and its counts `__rx_bytes`, `__rx_packets`, `__tx_bytes` and `__tx_packets`;
 `aiortc.RTCIceGatherer._connection`; `aiortc.RTCCertificate._create_ssl_context`; and `aiortc.rtcdtlstransport.State`.
 """
 
@@ -12,12 +12,13 @@ from typing import Any, cast
 
 import aiortc.rtcpeerconnection
 import pylibsrtp
-from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceTransport
+from aiortc import RTCCertificate, RTCDtlsParameters, RTCDtlsTransport, RTCIceTransport
 from aiortc.rtcdtlstransport import State
 from aiortc.rtp import is_rtcp
 
 from peer._aiortc.ice import TrickleConnection
 from peer._aiortc.scope import is_ours
+from peer.background import watch
 from peer.media import rtp
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,12 @@ class MediaTransport(RTCDtlsTransport):
         # Made while waiting for a partner: it takes 5 to 10 ms, which upstream spends when the partner is there.
         context = certificates[0]._create_ssl_context(srtp_profiles=self._srtp_profiles)
         certificates[0]._create_ssl_context = lambda srtp_profiles: context  # type: ignore[method-assign]
+
+    async def start(self, remoteParameters: RTCDtlsParameters) -> None:  # noqa: N803 upstream's name
+        """Connect, and see to it that what reads from the connection does not die unseen."""
+        await super().start(remoteParameters)
+        if self._task is not None:
+            watch(self._task, "reading from the partner")
 
     def _setup_srtp(self) -> None:
         super()._setup_srtp()

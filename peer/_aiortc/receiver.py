@@ -27,6 +27,7 @@ from peer._aiortc.decoder import Decoder, Task
 from peer._aiortc.dtls import MediaTransport
 from peer._aiortc.feedback import Feedback
 from peer._aiortc.scope import is_ours
+from peer.background import start_task
 from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
 from peer.media.bitrate import suitable_bitrate
 from peer.media.coded import CodedMedia
@@ -102,7 +103,7 @@ class Receiver:
         if self._decoder is not None:
             self._decoder.track = self._track
         self.transport._register_rtp_receiver(self, parameters)  # type: ignore[arg-type]  # see `on_packet`
-        self._reports = asyncio.create_task(self._run_reports(), name=f"report received {self._kind}")
+        self._reports = start_task(self._run_reports(), f"reporting on the {self._kind} that comes")
 
     def prepare(self, codec: RTCRtpCodecParameters) -> None:
         """Start the decoder, for this codec at first; before `receive`."""

@@ -40,6 +40,7 @@ from peer._aiortc.coding import Coder
 from peer._aiortc.outbound import HISTORY_PACKETS, OutboundStream
 from peer._aiortc.scope import is_ours
 from peer._aiortc.sender_reports import SenderReports
+from peer.background import start_task
 from peer.media.bitrate import BitrateController
 from peer.media.codedtrack import Passage
 from peer.media.latency import Latency, PlayoutRequest
@@ -127,8 +128,8 @@ class Sender:
         self._stream.configure(codec.payloadType or 0, again[0] if again else None, parameters)
         self.transport._register_rtp_sender(self, parameters)
         self._tasks = [
-            asyncio.create_task(self._run_media(codec), name=f"send {self.kind}"),
-            asyncio.create_task(self._run_reports(), name=f"report {self.kind}"),
+            start_task(self._run_media(codec), f"sending {self.kind}", lambda _: self._end_stream()),
+            start_task(self._run_reports(), f"reporting on the {self.kind} that is sent"),
         ]
 
     async def stop(self) -> None:
@@ -142,9 +143,18 @@ class Sender:
         if not self._tasks:
             return
         self.transport._unregister_rtp_sender(self)
-        await self._send_rtcp(bytes(RtcpByePacket(sources=[self._ssrc])))
+        await self._send_bye()
         if self.track is not None:
             self.track.stop()
+
+    def _end_stream(self) -> None:
+        """The partner must not wait for what never comes (RFC 3550 §6.6)."""
+        for task in self._tasks:
+            task.cancel()
+        start_task(self._send_bye(), f"ending the {self.kind} that was sent")
+
+    async def _send_bye(self) -> None:
+        await self._send_rtcp(bytes(RtcpByePacket(sources=[self._ssrc])))
 
     async def getStats(self) -> RTCStatsReport:  # noqa: N802
         """Outbound and remote inbound figures, and the transport's."""
@@ -167,7 +177,7 @@ class Sender:
             self._coder, self._first, self._passage = None, None, Passage(self.controller)
         coder = self._coder = self._coder or Coder(codec, self.controller, self.encoder)
         if self.kind == "video" and (self._first is None or _is_old(self._first)):
-            self._first = asyncio.create_task(self._code_first(coder, self.track), name="first picture")
+            self._first = start_task(self._code_first(coder, self.track), "coding the first picture")
 
     async def _code_first(self, coder: Coder, track: MediaStreamTrack) -> "_First | None":
         self._passage.offer(track, coder.name)
@@ -184,7 +194,10 @@ class Sender:
 
     async def _send_first(self) -> None:
         """Send the prepared picture, unless it is an old one by now."""
-        first = await self._first if self._first is not None else None
+        if self._first is None:
+            return
+        await asyncio.wait([self._first])
+        first = _outcome(self._first)
         if first is None:
             return
         if not first.is_old and self._enabled:
@@ -229,9 +242,15 @@ class Sender:
             return
         if keyframe:
             self._note_keyframe(payloads)
-        await self._send_payloads(payloads, timestamp, level)
+        if self.kind == "video":
+            await self._send_payloads(payloads, timestamp, None)
+            return
+        for number, payload in enumerate(payloads):
+            await self._send_payloads([payload], timestamp + number * coder.samples, level)
 
     async def _send_payloads(self, payloads: list[bytes], timestamp: int, level: int | None) -> None:
+        if not payloads:
+            return
         self._stream.begin(timestamp)
         size = NARROW_BURST_PACKETS if self.controller.is_narrow else BURST_PACKETS
         if self.controller.is_narrow and self._repeated_octets:
@@ -243,8 +262,7 @@ class Sender:
             burst = payloads[start : start + size]
             last = start + size >= len(payloads)
             await send_burst(self.transport, self._stream.pack(burst, last=last, level=level))
-        if payloads:
-            self._reports.note_media()
+        self._reports.note_media()
 
     # ---- reports
 
@@ -339,7 +357,12 @@ class _First:
 
 
 def _is_old(first: "asyncio.Task[_First | None]") -> bool:
-    return first.done() and not first.cancelled() and ((made := first.result()) is None or made.is_old)
+    return first.done() and ((made := _outcome(first)) is None or made.is_old)
+
+
+def _outcome(first: "asyncio.Task[_First | None]") -> "_First | None":
+    """What a task that is done has made; None when that failed, as is told where it did."""
+    return None if first.cancelled() or first.exception() is not None else first.result()
 
 
 def configure_senders(pc: aiortc.RTCPeerConnection, max_bitrate: int | None, encoder: str) -> None:

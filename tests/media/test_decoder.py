@@ -81,7 +81,7 @@ async def test_a_track_that_nobody_reads_holds_the_newest() -> None:
         decoder.put(task)
     decoder.end()
     for thread in threading.enumerate():
-        if thread.name == "decode video":
+        if thread.name == "decoding video":
             await asyncio.to_thread(thread.join, 20)
     await asyncio.sleep(0)  # what the thread told the loop
     assert track._queue.qsize() == MAX_DECODED["video"] + 1  # and the end

@@ -86,7 +86,7 @@ def ears() -> list[Ear]:
 
 def coders() -> set[threading.Thread]:
     """The threads that code and decode."""
-    return {thread for thread in threading.enumerate() if thread.name.startswith(("encode ", "decode "))}
+    return {thread for thread in threading.enumerate() if thread.name.startswith(("encoding ", "decoding "))}
 
 
 async def call(camera: Camera, ears: Sequence[Ear], pause: float, **options: Any) -> tuple[Any, int]:

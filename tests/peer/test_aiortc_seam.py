@@ -92,6 +92,7 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_send_rtp": aiortc.RTCDtlsTransport,
         "_state": aiortc.RTCDtlsTransport,
         "_srtp_profiles": aiortc.RTCDtlsTransport,
+        "_task": aiortc.RTCDtlsTransport,
         "_create_ssl_context": aiortc.RTCCertificate,
         "_RTCDtlsTransport__rx_bytes": aiortc.RTCDtlsTransport,
         "_RTCDtlsTransport__rx_packets": aiortc.RTCDtlsTransport,
