@@ -67,6 +67,7 @@ LAYERS = [
         "peer.candidate_policy",
         "peer.events",
         "peer.errors",
+        "peer.background",
     },
 ]
 """From the top down: a module imports from its own layer or those below. `peer.media` and the seam share encoders."""

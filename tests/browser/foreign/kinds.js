@@ -83,8 +83,9 @@ async function offer({ sections, data = false, reject = [] }) {
   await until("a connection", () => connection.connectionState === "connected");
 }
 
-// `wishes` says for each kind a direction, or "stopped"; `reject` are indexes of sections.
-async function answer({ wishes, reject = [] }) {
+// `wishes` says for each kind a direction, or "stopped"; `reject` are indexes of sections, `codec` is the only one for
+// pictures.
+async function answer({ wishes, reject = [], codec = null }) {
   const description = await until("an offer", () => offered);
   offered = null;
   begin();
@@ -94,6 +95,7 @@ async function answer({ wishes, reject = [] }) {
     const wish = wishes[kind];
     if (wish === "stopped") it.stop();
     else it.direction = wish;
+    if (codec && kind === "video") prefer(it, kind, codec);
     if (wish.startsWith("send")) await it.sender.replaceTrack(track(kind));
   }
   await connection.setLocalDescription();
