@@ -20,6 +20,7 @@ from aiortc import RTCPeerConnection
 from peer._aiortc.scope import STOCK, is_ours
 from peer._aiortc.servers import look_up, server_problem, tls_context
 from peer._aiortc.udp import bind, can_read_sockets
+from peer.background import start_task
 from peer.candidate_policy import CandidatePolicy, admitted
 from peer.ice_servers import IceServer
 
@@ -83,7 +84,7 @@ class TrickleConnection(aioice.Connection):
         if not self.servers:
             self.on_candidate("")
             return
-        self._servers_task = asyncio.create_task(self._ask_servers(), name="ICE servers")
+        self._servers_task = start_task(self._ask_servers(), "asking ICE servers")
         if not self._local_candidates:
             # aiortc starts no checks while there is no local candidate, and does not look again.
             await self._published.wait()
@@ -218,7 +219,7 @@ class TrickleConnection(aioice.Connection):
         self._early_checks_done = True
         while self._early_checks:
             self.check_incoming(*self._early_checks.popleft())
-        checking = asyncio.create_task(self._check(), name="ICE checks")
+        checking = start_task(self._check(), "trying addresses")
         try:
             outcome = await self._check_list_state.get()
         finally:
@@ -227,7 +228,7 @@ class TrickleConnection(aioice.Connection):
                     task.cancel()
         if outcome != aioice.ice.ICE_COMPLETED:
             raise ConnectionError("no pair of candidates worked")
-        self._query_consent_task = asyncio.create_task(self.query_consent(), name="consent")
+        self._query_consent_task = start_task(self.query_consent(), "asking for consent")
 
     async def _check(self) -> None:
         """Start a check for each pair in its turn, until one is nominated."""

@@ -7,11 +7,11 @@ import asyncio
 import contextlib
 import socket
 import ssl
-import threading
 from typing import Any
 
 import aioice.stun
 
+from peer.background import start_thread
 from peer.candidate_policy import CandidatePolicy, admitted
 from peer.ice_servers import IceServer
 
@@ -87,5 +87,5 @@ async def _resolve(host: str, port: int, family: int = socket.AF_UNSPEC) -> list
         with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
             loop.call_soon_threadsafe(settle, addresses, problem)
 
-    threading.Thread(target=ask, name=f"look up {host}", daemon=True).start()
+    start_thread(ask, "looking up a server")
     return await answer
