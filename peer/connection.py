@@ -35,6 +35,7 @@ from peer._aiortc import (
     selected_pair,
     set_latency,
 )
+from peer.background import start_task
 from peer.candidate_policy import CandidatePolicy, admitted
 from peer.exchange import Exchange
 from peer.ice_servers import IceServer
@@ -262,7 +263,7 @@ class Connection:
 
     def _spawn(self, job: Coroutine[Any, Any, None]) -> None:
         # Tasks start in the order of their making; only one that looks up an mDNS name waits, and holds up nobody.
-        task = asyncio.create_task(_contained(job))
+        task = start_task(_contained(job), "adding a candidate")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -371,7 +372,7 @@ class Connection:
     def _on_state(self) -> None:
         state = self._pc.connectionState
         if state == "connected":
-            self._watch = asyncio.create_task(self._watch_silence(), name="silence")
+            self._watch = start_task(self._watch_silence(), "watching for silence")
             self._listener.on_up()
         elif state == "failed":
             self._lose("the network path to the partner failed")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from peer.background import start_task
 from peer.errors import PeerError
 from peer.events import Notice, Problem
 
@@ -93,7 +94,7 @@ async def keys_for(peer: "Peer", tell: Tell) -> AsyncIterator[None]:
         yield
         return
     keyboard = Keyboard(peer, tell)
-    task = asyncio.create_task(keyboard.run(), name="keys")
+    task = start_task(keyboard.run(), "the keys")
     try:
         with keys_of_terminal(keyboard.press):
             tell(Notice(HINT))

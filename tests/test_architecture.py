@@ -164,6 +164,44 @@ def test_only_the_seam_touches_privates(path: Path) -> None:
         assert node.attr in own, f"{path.name}:{node.lineno} touches {ast.unparse(node)}: that belongs into the seam"
 
 
+STARTERS = {"create_task", "ensure_future", "Thread", "run_in_executor", "run_coroutine_threadsafe"}
+SEEN_TO = {
+    ("peer.background", "job"),
+    ("peer.background", "run"),
+    ("peer.connection", "self._ice.iceGatherer.gather()"),
+    ("peer.driver", "job"),
+    ("peer._aiortc.ice", "_bounded(ask(server))"),
+    ("peer._aiortc.names", "_open()"),
+    ("peer.media.viewer", "self._read"),
+}
+"""What may be started without `peer.background`: `start_task` and `start_thread` themselves, tasks that are awaited
+or whose end is handled where they are made, and the thread of a program of its own."""
+
+
+def starts(path: Path) -> Iterator[tuple[str, str]]:
+    """What a file starts to run beside the rest, but for tasks of a TaskGroup, which awaits them."""
+    tree = ast.parse(path.read_text())
+    withs = (item for node in ast.walk(tree) if isinstance(node, ast.AsyncWith) for item in node.items)
+    groups = {
+        ast.unparse(item.optional_vars) for item in withs if item.optional_vars and "TaskGroup" in ast.unparse(item)
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute | ast.Name):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+        owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+        if name in STARTERS and owner not in groups:
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            yield module_of(path), ast.unparse(given["target"] if "target" in given else node.args[0])
+
+
+def test_nothing_runs_beside_the_rest_and_dies_unseen() -> None:
+    modules = [path for path in SOURCES if module_of(path).startswith("peer")]
+    found = {start for path in modules for start in starts(path)}
+    assert found - SEEN_TO == set(), "start it by peer.background, which tells when it dies"
+    assert SEEN_TO - found == set(), "no longer needed"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_a_file_holds_one_idea(path: Path) -> None:
     lines = len(path.read_text().splitlines())

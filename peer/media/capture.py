@@ -16,6 +16,7 @@ import av.container
 import numpy as np
 from aiortc import MediaStreamError, MediaStreamTrack
 
+from peer.background import start_thread
 from peer.media.drift import Drift, Stretcher
 from peer.media.frames import FrameStream
 from peer.media.pictures import fitted, to_yuv420p
@@ -141,8 +142,7 @@ class _Capture:
         self._loop = asyncio.get_running_loop()
         self._box: deque[Frame] = deque(maxlen=1 if found.device.kind == "video" else AUDIO_ROOM)
         self._box_lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name=f"capture {found.device.name}", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, f"capturing {found.device.name}")
 
     @property
     def stopping(self) -> bool:

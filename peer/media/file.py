@@ -9,6 +9,7 @@ from typing import Any
 import av
 from aiortc import MediaStreamError, MediaStreamTrack
 
+from peer.background import start_thread
 from peer.errors import MediaError
 from peer.media.codedtrack import Coded
 from peer.media.decoding import FASTEST, LARGEST, Film, play
@@ -124,10 +125,9 @@ class _Showing:
 
     def _begin(self) -> None:
         self.playout = (LivePlayout if self._live else Playout)(self._film.kinds, self._loop)
-        name = f"decode {self._label}"
-        thread = threading.Thread(target=self._play, args=(self.playout,), name=name, daemon=True)
-        thread.start()
-        self.threads.append(thread)
+        name = f"decoding {self._label}"
+        playout = self.playout
+        self.threads.append(start_thread(self._play, name, playout, on_death=lambda _: playout.finish()))
 
     @property
     def is_playing(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import av
 from aiortc import MediaStreamError
 
+from peer.background import start_task
 from peer.media.coded import CodedFeed, CodedMedia
 from peer.media.sink import CodedSink, Sink
 from peer.media.source import Notify
@@ -45,7 +46,7 @@ class Pump:
                 self._guard(sink, partial(self._offer, sink, feed))
         for sink in list(self._sinks):
             self._guard(sink, partial(sink.begin_call, kinds))
-        self._tasks = [asyncio.create_task(self._read(track), name=f"pump {track.kind}") for track in tracks]
+        self._tasks = [start_task(self._read(track), f"handing on {track.kind}") for track in tracks]
 
     @property
     def takes_coded(self) -> bool:
@@ -68,12 +69,9 @@ class Pump:
         self._running = False
         for task in self._tasks:
             task.cancel()
-        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # what one died of is told already
         for sink in list(self._sinks):
             self._guard(sink, sink.end_call)
-        for outcome in ended:
-            if isinstance(outcome, Exception):  # a cancelled task is none; anything else is a defect to be seen
-                raise outcome
 
     async def _read(self, track: "MediaStreamTrack") -> None:
         while True:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 
+from peer.background import start_thread
 from peer.errors import MediaError
 from peer.media.coded import CodedFeed, CodedMedia
 from peer.media.codedfile import can_hold
@@ -64,9 +65,8 @@ class Recorder:
         else:
             call = Transcoding(kinds, self._claim, report)
         self._call, self._feed = call, None
-        thread = threading.Thread(target=call.run, name=f"record {self._path.name}", daemon=True)
-        self._threads = [*(thread for thread in self._threads if thread.is_alive()), thread]
-        thread.start()
+        alive = [thread for thread in self._threads if thread.is_alive()]
+        self._threads = [*alive, start_thread(call.run, f"recording {self._path.name}")]
 
     def on_video(self, frame: av.VideoFrame) -> None:
         """Queue a picture for the encoder; drop it when that is behind."""

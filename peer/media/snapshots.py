@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from peer.background import start_task
 from peer.errors import MediaError
 from peer.media.recorder import check_place
 from peer.media.source import Notify
@@ -56,7 +57,7 @@ class Snapshots:
         self._due = now + self._every
         self._number += 1
         path = self._path.with_stem(f"{self._path.stem}-{self._number}")
-        self._saving = asyncio.create_task(self._save(frame, path), name="snapshot")
+        self._saving = start_task(self._save(frame, path), "saving a snapshot")
 
     def on_audio(self, frame: "av.AudioFrame") -> None:
         """Sound has no picture."""

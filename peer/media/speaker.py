@@ -5,6 +5,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Self
 
+from peer.background import start_thread
 from peer.errors import MediaError
 from peer.media.playback import Playback
 from peer.media.sound import RATE, Resampler
@@ -44,8 +45,7 @@ class Speaker:
         self._playing = False
         self._closing = False
         self._output: Output | None = output
-        self._thread = threading.Thread(target=self._run, name="speaker", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, "the speaker")
 
     def begin_call(self, kinds: frozenset[str]) -> None:
         """Play from now on."""

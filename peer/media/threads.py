@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable
 from typing import TypeVar, TypeVarTuple, Unpack
+
+from peer.background import start_thread
 
 Arguments = TypeVarTuple("Arguments")
 T = TypeVar("T")
@@ -38,6 +39,6 @@ async def in_time(function: Callable[[], T], seconds: float) -> T:
         else:
             call_on_loop(loop, settle, outcome.set_result, result)
 
-    threading.Thread(target=call, name="in time", daemon=True).start()
+    start_thread(call, "in time")
     async with asyncio.timeout(seconds):
         return await outcome

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import av
 from aiortc import MediaStreamError, MediaStreamTrack
 
+from peer.background import start_task, start_thread
 from peer.errors import UsageError
 from peer.media.frames import FrameStream
 from peer.media.framesource import bgr_frame
@@ -45,8 +46,7 @@ class Transform:
         self._changed = threading.Condition()
         self._next: tuple[av.VideoFrame, Callable[[av.VideoFrame], object]] | None = None
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"transform {name}", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, f"transforming by {name}")
 
     def submit(self, frame: av.VideoFrame, deliver: Callable[[av.VideoFrame], object]) -> None:
         """Transform a picture, in place of one that waits, and have it delivered on the event loop."""
@@ -110,7 +110,7 @@ class TransformedTrack(MediaStreamTrack):
     async def recv(self) -> av.VideoFrame:
         """The newest picture, as soon as there is one."""
         if self._reader is None and self.readyState == "live":
-            self._reader = asyncio.create_task(self._read(), name="transform")
+            self._reader = start_task(self._read(), "transforming")
         try:
             return await anext(self._ready)
         except StopAsyncIteration:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import av
 
+from peer.background import start_thread
 from peer.errors import MediaError
 from peer.events import Statistics
 from peer.media.pictures import to_yuv420p
@@ -42,8 +43,7 @@ class Window:
         self._figures: str | None = None
         self._closing = False
         self._viewer: subprocess.Popen[bytes] | None = None  # set by the thread
-        self._thread = threading.Thread(target=self._run, name="window", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._run, "the window")
 
     def begin_call(self, kinds: frozenset[str]) -> None:
         """Say so in the title."""

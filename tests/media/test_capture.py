@@ -29,7 +29,7 @@ MICROPHONE = Device("audio", "lavfi", [Opening("sine=frequency=440:sample_rate=4
 
 
 def captures() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("capture")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("capturing")]
 
 
 @pytest.fixture

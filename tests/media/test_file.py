@@ -209,7 +209,7 @@ async def test_nothing_is_left_behind(film: Path) -> None:
     for recv, stop in itertools.product((0, 5), (False, True)):
         await use(recv, stop)
     gc.collect()
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("decode")] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("decoding")] == []
     assert psutil.Process().num_fds() == files
 
 

@@ -170,7 +170,7 @@ async def test_stopping_ends_the_track_below_and_who_waits(notes: Notes) -> None
     with pytest.raises(MediaStreamError):
         await track.recv()
     await transform.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "transform it"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "transforming by it"]
 
 
 @pytest.fixture
