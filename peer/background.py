@@ -43,6 +43,23 @@ def describe(name: str, error: Exception) -> str:
     return f"{name} ended by a defect ({what}); the rest goes on. Please report it, with what -vv logs of it"
 
 
+def watch_loop(tell: Tell) -> None:
+    """Hear also of what dies that libraries started on the running event loop: for a program that owns it.
+
+    Of defects of one type, the first is told: what the loop calls for every packet may fail for every packet.
+    """
+    told: set[type[BaseException]] = set()
+
+    def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        logger.debug("%s", context["message"], exc_info=error)
+        if isinstance(error, Exception) and type(error) not in told:
+            told.add(type(error))
+            tell("something beside the call", error)
+
+    asyncio.get_running_loop().set_exception_handler(handle)
+
+
 def start_task(job: Coroutine[Any, Any, T], name: str, on_death: OnDeath | None = None) -> asyncio.Task[T]:
     """Run a coroutine beside the rest. `name` says for people what it does: "sending sound".
 

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from peer.background import describe, watch_loop
 from peer.commands import COMMANDS, find_command
 from peer.config import DEFAULT_CONNECT_TIMEOUT, DEFAULT_PORT, DEFAULT_SIGNALING, LATENCIES, VIDEO_CODECS, PeerOptions
 from peer.console import Console
 from peer.errors import ExitCode, PeerError, UsageError
-from peer.events import Ended
+from peer.events import Ended, Problem
 from peer.keyboard import keys_for
 from signaling.logs import set_up_logging
 
@@ -189,6 +190,7 @@ async def _run(options: PeerOptions, console: Console, *, keys: bool) -> int:
     task = asyncio.current_task()
     with contextlib.suppress(NotImplementedError):  # Windows
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel if task else lambda: None)
+    watch_loop(lambda name, error: console.show(Problem(describe(name, error))))
     peer = Peer(options, on_event=console.show)
     try:
         async with peer, keys_for(peer, console.show) if keys else contextlib.nullcontext():

@@ -15,7 +15,7 @@ import peer._aiortc.coding
 import peer._aiortc.decoder
 import peer._aiortc.sender_reports
 from peer import Peer
-from peer.background import start_task, start_thread, telling
+from peer.background import start_task, start_thread, telling, watch_loop
 from peer.events import CallEnded, Problem
 from peer.media.testsource import TestSource
 from signaling.config import RelayConfig
@@ -125,6 +125,23 @@ async def test_a_task_that_nobody_holds_goes_on() -> None:
     assert future is not None
     future.set_result(None)
     await asyncio.wait_for(reached.wait(), PATIENCE)
+
+
+async def test_what_a_library_started_is_told_once_to_who_owns_the_loop() -> None:
+    deaths = Deaths()
+    loop = asyncio.get_running_loop()
+    watch_loop(deaths)
+    try:
+        for _ in range(3):
+            loop.call_soon(fail)
+        task = asyncio.ensure_future(raises())
+        await asyncio.wait([task])
+        del task
+        gc.collect()  # that is when asyncio finds that nobody asked how it ended
+        await until(lambda: deaths.told)
+    finally:
+        loop.set_exception_handler(None)
+    assert deaths.told == [("something beside the call", "TypeError")]
 
 
 # ---- in a call
