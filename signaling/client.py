@@ -23,7 +23,7 @@ from .messages import (
     printable,
     serialize_to_relay,
 )
-from .ratelimit import Pace
+from .ratelimit import TokenBucket
 
 __all__ = ["Disconnected", "Reconnected", "SignalingClient", "SignalingConnectError", "SignalingEvent"]
 
@@ -97,10 +97,10 @@ class SignalingClient:
         self._attempts = 0  # to connect again, since the client last had a place that lasted
         self._admitted_at: float | None = None  # when the relay first gave a place over this socket
         self._closed = asyncio.Event()
-        self._pace: Pace  # from entering on
+        self._pace: TokenBucket  # from entering on
 
     async def __aenter__(self) -> Self:
-        self._pace = Pace(MESSAGE_RATE, MESSAGE_BURST, asyncio.get_running_loop().time())
+        self._pace = TokenBucket(MESSAGE_RATE, MESSAGE_BURST, asyncio.get_running_loop().time())
         self._socket = await connect_to_relay(self.url, self._open_timeout, expect_welcome=self._expect_welcome)
         await self.join()
         return self
@@ -183,7 +183,7 @@ class SignalingClient:
             try:
                 text = await connection.recv(decode=True)
                 # Whoever floods waits: what is not read fills the socket, and TCP holds back the rest.
-                if wait := self._pace.spend(1 + len(text) / BYTES_AS_A_MESSAGE, loop.time()):
+                if wait := self._pace.charge(loop.time(), 1 + len(text) / BYTES_AS_A_MESSAGE):
                     await asyncio.sleep(wait)
                 message = parse_from_relay(text)
             except ConnectionClosed as error:

@@ -51,8 +51,16 @@ class RelayConfig:
     """WebSocket frames a second that a client may send for ever..."""
     message_burst: int = 200
     """... and at once. What goes beyond is dropped and answered with the error `rate-limited`."""
+    byte_rate: float = 64 * 1024
+    """Bytes of these frames a second that a client may send for ever..."""
+    byte_burst: int = 8 * MAX_MESSAGE_BYTES
+    """... and at once; more than one message. What goes beyond is dropped and answered in the same way."""
     rate_limit_patience: int = 200
-    """Frames beyond the limit before the client is cut off. One is forgiven every second."""
+    """Frames beyond the limits before the client is cut off. One is forgiven every second."""
+    processing_rate: float = 0.05
+    """Time a second that the relay gives to a client's messages for ever..."""
+    processing_burst: float = 0.25
+    """... and at once. What goes beyond is not dropped, but read later."""
 
     kept_offer_bytes: int = 2 * MAX_MESSAGE_BYTES
     """Size of an offer, with its candidates, that is kept for a partner who comes late."""

@@ -1,7 +1,7 @@
 """One TCP connection to the relay: an HTTP request, and the WebSocket that it asks to become.
 
 The protocol itself is `ServerProtocol` of the library websockets, which does no I/O. This is the shell around it: it
-moves bytes, assembles messages, and enforces what a stranger may do to the relay. Nothing in it waits, so a message
+moves bytes, assembles messages, and enforces what a stranger may do to the relay. While others leave it time, a message
 goes from one socket to the other within one call.
 """
 
@@ -16,8 +16,16 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from .config import RelayConfig
+from .framing import Pieces
 from .ratelimit import TokenBucket
 from .secrecy import logger_without_tokens
+from .turns import Turns
+
+FRAMES_A_TURN = 8
+"""Frames that are read in a connection's turn, before others have theirs."""
+
+LONGEST_REST = 1.0
+"""Seconds that a client at most waits to be read again, however long its last message took: it may be alive."""
 
 MAX_REQUEST_BYTES = 16 * 1024
 """The longest HTTP request head: the longest that browsers send is half of that."""
@@ -51,24 +59,34 @@ class ConnectionHandler(Protocol):
         """The TCP connection is closed."""
 
 
-class Connection(asyncio.Protocol):
-    """One client of the relay. `id` is random, and names it to the rooms and in the log."""
+class Connection(asyncio.BufferedProtocol):
+    """One client of the relay, which reads when it is its turn.
 
-    def __init__(self, handler: ConnectionHandler, config: RelayConfig) -> None:
+    `id` is random, and names it to the rooms and in the log.
+    """
+
+    def __init__(self, handler: ConnectionHandler, config: RelayConfig, turns: Turns) -> None:
         self.id = secrets.token_hex(8)
         self._handler = handler
         self._config = config
+        self._turns = turns
         self._loop = asyncio.get_running_loop()
         self._protocol = ServerProtocol(max_size=config.max_message_bytes, logger=websocket_logger)
         self._request_bytes = 0
+        self._pieces = Pieces(config.max_message_bytes)
+        self._is_waiting = False  # for its turn; nothing is taken in meanwhile
+        self._is_deaf = False  # whatever still comes is discarded
         self._opened = False  # it became a WebSocket
         self._gone = False  # the handler was told that nothing more will come
         self._ending = False  # the TCP connection is about to close
         self._alive = True  # a whole frame came since the last ping
         self._fragments: list[Frame] = []  # of the message that is under way
         self._fragments_since = 0.0
+        self._is_to_be_dropped = False  # that message: a part of it was beyond the limits
         now = self._loop.time()
-        self._allowance = TokenBucket(config.message_rate, config.message_burst, now)
+        self._frames = TokenBucket(config.message_rate, config.message_burst, now)
+        self._bytes = TokenBucket(config.byte_rate, config.byte_burst, now)
+        self._time = TokenBucket(config.processing_rate, config.processing_burst, now)
         self._patience = TokenBucket(1.0, config.rate_limit_patience, now)
         # The one timer: the deadline for the request, then keepalive, then the deadline for the end.
         self._timer: asyncio.TimerHandle | None = None
@@ -119,19 +137,15 @@ class Connection(asyncio.Protocol):
         self._set_timer(self._config.http_timeout, self.abort)
         self._handler.connected(self)
 
-    def data_received(self, data: bytes) -> None:
-        if self._protocol.state is State.CONNECTING:
-            self._request_bytes += len(data)
-            if self._request_bytes > MAX_REQUEST_BYTES:
-                self.abort()
-                return
-        self._protocol.receive_data(data)
-        for event in self._protocol.events_received():
-            if isinstance(event, Request):
-                self._on_request(event)
-            elif isinstance(event, Frame):
-                self._on_frame(event)
-        self._flush()
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._turns.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._is_deaf:
+            return
+        self._pieces.feed(self._turns.buffer[:nbytes])
+        if not self._is_waiting:
+            self._turns.ask(self)
 
     def eof_received(self) -> None:
         self._protocol.receive_eof()
@@ -139,6 +153,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._protocol.receive_eof()
+        self._be_deaf()
         self._cancel_timer()
         self._be_gone()
         self._handler.lost(self)
@@ -154,11 +169,48 @@ class Connection(asyncio.Protocol):
         else:
             self.abort()
 
+    # What the turns call (Reader)
+
+    def read(self) -> bool:
+        """Read a request, or some frames. Whether there is more that may be read now."""
+        start = self._loop.time()
+        has_more = self._read_request() if self._protocol.state is State.CONNECTING else self._read_frames(start)
+        self._flush()
+        now = self._loop.time()
+        rest = self._time.charge(now, now - start)
+        if self._is_deaf:
+            has_more = False
+        elif rest > 0:
+            self.wait()
+            self._loop.call_later(min(rest, LONGEST_REST), self._turns.ask, self)
+            return False
+        if self._is_waiting and not has_more:
+            self._is_waiting = False
+            self._transport.resume_reading()
+        return has_more
+
+    def wait(self) -> None:
+        """Take in no more until everything is read that came."""
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._transport.pause_reading()
+
     # HTTP
 
+    def _read_request(self) -> bool:
+        lines = self._pieces.next_request_lines()
+        self._request_bytes += len(lines or b"")
+        if self._request_bytes + (0 if lines else len(self._pieces)) > MAX_REQUEST_BYTES:
+            self.abort()
+            return False
+        if lines is None:
+            return False
+        self._protocol.receive_data(lines)
+        for event in self._protocol.events_received():
+            self._on_request(cast(Request, event))
+        return len(self._pieces) > 0
+
     def _on_request(self, request: Request) -> None:
-        if self._protocol.close_expected():  # what came together with the request was no frame
-            return
         response = self._handler.respond(self, request)
         if response is None:
             response = self._protocol.accept(request)
@@ -171,27 +223,37 @@ class Connection(asyncio.Protocol):
 
     # WebSocket
 
-    def _on_frame(self, frame: Frame) -> None:
-        self._alive = True
-        if self._gone:
-            return
-        now = self._loop.time()
-        is_within_limit = self._allowance.take(now)
-        if not is_within_limit and not self._patience.take(now):
-            self.fail(CloseCode.POLICY_VIOLATION, "You send too many messages.")
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            self._on_data_frame(frame, now, is_within_limit)
+    def _read_frames(self, now: float) -> bool:
+        for _ in range(FRAMES_A_TURN):
+            piece = None if self._is_deaf else self._pieces.next_frame()
+            if piece is None:
+                return False
+            is_within_limits = self._frames.take(now) and self._bytes.take(now, len(piece))
+            if not is_within_limits and not self._patience.take(now):
+                self.fail(CloseCode.POLICY_VIOLATION, "You send too much.")
+                return False
+            self._protocol.receive_data(piece)
+            for event in self._protocol.events_received():
+                self._on_frame(cast(Frame, event), now, is_within_limits)
+        return True
 
-    def _on_data_frame(self, frame: Frame, now: float, is_within_limit: bool) -> None:
+    def _on_frame(self, frame: Frame, now: float, is_within_limits: bool) -> None:
+        self._alive = True
+        if frame.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            return
         if not self._fragments:
             self._fragments_since = now
+            self._is_to_be_dropped = False
         self._fragments.append(frame)
-        if not frame.fin:
-            return
-        fragments, self._fragments = self._fragments, []
-        if not is_within_limit:
-            self._handler.rate_limited(self)
-            return
+        self._is_to_be_dropped |= not is_within_limits
+        if frame.fin:
+            fragments, self._fragments = self._fragments, []
+            if self._is_to_be_dropped:
+                self._handler.rate_limited(self)
+            else:
+                self._on_message(fragments)
+
+    def _on_message(self, fragments: list[Frame]) -> None:
         data = b"".join(fragment.data for fragment in fragments)
         if fragments[0].opcode is Opcode.BINARY:
             self._handler.received(self, data)
@@ -230,6 +292,11 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
 
+    def _be_deaf(self) -> None:
+        """Discard what came and what will come: nothing is listened to any more."""
+        self._is_deaf = True
+        self._pieces.clear()
+
     def _be_gone(self) -> None:
         if self._opened and not self._gone:
             self._gone = True
@@ -247,6 +314,7 @@ class Connection(asyncio.Protocol):
             patience = self._config.close_timeout if self._opened else self._config.http_timeout
             self._set_timer(patience, self.abort)
         if b"" in pieces:
+            self._be_deaf()
             self._be_gone()
             if self._transport.can_write_eof():
                 self._transport.write_eof()

@@ -10,11 +10,11 @@ from .messages import Forward, parse_from_client, serialize_to_client
 
 @dataclass(slots=True)
 class _Kept:
-    """An offer and the candidates that came after it, as text: its size is what it costs, objects cost more."""
+    """An offer and the candidates that came after it, as UTF-8: its size is what it costs, objects cost more."""
 
     since: float
-    bytes: int = 0
-    texts: list[str] = field(default_factory=list)
+    size: int = 0
+    messages: list[bytes] = field(default_factory=list)
 
 
 class KeptOffers:
@@ -48,7 +48,7 @@ class KeptOffers:
             self._add(room, _Kept(since=self._clock()), message)
         elif message.kind == "ice-candidate":
             kept = self._kept.get(room)
-            if kept is not None and len(kept.texts) <= self._max_candidates:
+            if kept is not None and len(kept.messages) <= self._max_candidates:
                 self._add(room, kept, message)
         self._forget_the_oldest()
 
@@ -57,21 +57,21 @@ class KeptOffers:
         self._forget_the_oldest()
         kept = self._kept.get(room)
         self.drop(room)
-        return [cast(Forward, parse_from_client(text)) for text in kept.texts] if kept else []
+        return [cast(Forward, parse_from_client(data.decode())) for data in kept.messages] if kept else []
 
     def drop(self, room: str) -> None:
         """Forget what is kept for a room."""
         kept = self._kept.pop(room, None)
         if kept is not None:
-            self._bytes_in_all -= kept.bytes
+            self._bytes_in_all -= kept.size
 
     def _add(self, room: str, kept: _Kept, message: Forward) -> None:
-        text = serialize_to_client(message)
-        if kept.bytes + len(text) <= self._max_bytes:
-            kept.texts.append(text)
-            kept.bytes += len(text)
+        data = serialize_to_client(message).encode()
+        if kept.size + len(data) <= self._max_bytes:
+            kept.messages.append(data)
+            kept.size += len(data)
             self._kept[room] = kept
-            self._bytes_in_all += len(text)
+            self._bytes_in_all += len(data)
 
     def _forget_the_oldest(self) -> None:
         expired = self._clock() - self._max_seconds

@@ -11,6 +11,9 @@ EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  # only when the user asks for ever
 BACKLOG = 1024
 """Connections that may wait to be accepted: many clients come back at once after a restart."""
 
+ACCEPTED_A_TURN = 16
+"""Connections that are accepted in one turn of the event loop."""
+
 ATTEMPTS_AT_A_FREE_PORT = 20
 """A port that is free for the first address may be taken for the second."""
 

@@ -7,10 +7,11 @@ functions, which raise `MessageError` and nothing else.
 
 import enum
 import json
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from .jsontext import is_nested_deeper, parse_object
 
 MAX_MESSAGE_BYTES = 64 * 1024
 """The longest message that a relay takes, in bytes of UTF-8: several times a long session description."""
@@ -55,10 +56,14 @@ ForwardKind: TypeAlias = Literal["offer", "answer", "ice-candidate"]
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A description or candidate on its way to the partner. Its payload, any JSON value, stays untouched."""
+    """A description or candidate on its way to the partner. Its payload, any JSON value, stays untouched.
+
+    `text` is the payload's JSON as it came, which a relay passes on; None for a message that was made here.
+    """
 
     kind: ForwardKind
     payload: object
+    text: str | None = field(default=None, compare=False, repr=False)
 
 
 # Client to relay
@@ -151,10 +156,10 @@ def parse_from_client(text: str) -> ClientMessage:
 
     Raises `MessageError` with the code `bad-message`, `bad-role` or `unknown-type`.
     """
-    fields = _parse_object(text)
+    fields, payload = _parse_object(text)
     match _type_of(fields):
         case "offer" | "answer" | "ice-candidate" as kind:
-            return _parse_forward(kind, fields)
+            return _parse_forward(kind, fields, payload)
         case "join":
             return _parse_join(fields.get("payload"))
         case "ping":
@@ -171,10 +176,10 @@ def parse_from_relay(text: str) -> RelayMessage:
     Fields that this client doesn't know are ignored. A type that it doesn't know raises `MessageError` with
     the code `unknown-type`; anything else that is wrong, with `bad-message` or `bad-role`.
     """
-    fields = _parse_object(text)
+    fields, payload = _parse_object(text)
     match _type_of(fields):
         case "offer" | "answer" | "ice-candidate" as kind:
-            return _parse_forward(kind, fields)
+            return _parse_forward(kind, fields, payload)
         case kind:
             payload = fields.get("payload")
             return _parse_reply(kind, payload | fields if isinstance(payload, dict) else fields)
@@ -197,13 +202,14 @@ def serialize_to_relay(message: ClientMessage) -> str:
 def serialize_to_client(message: RelayMessage) -> str:
     """Write a relay's message as JSON. A reply's data stands both at the top level and in `payload`.
 
-    The published format has it in `payload`; the pages that exist read the top level.
+    The published format has it in `payload`; the pages that exist read the top level. All is in ASCII but for a
+    payload on its way, which passes as it came: to encode 64 KiB of it anew takes milliseconds.
     """
     kind: str
     data: dict[str, object]
     match message:
-        case Forward(kind, payload):
-            return _to_json({"type": kind, "payload": payload})
+        case Forward(kind, payload, text):
+            return f'{{"type":"{kind}","payload":{_to_json(payload) if text is None else text}}}'
         case Pong():
             return _to_json({"type": "pong"})
         case Welcome(client_id, text):
@@ -233,26 +239,18 @@ def printable(text: str, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-def _parse_object(text: str) -> dict[str, Any]:
+def _parse_object(text: str) -> tuple[dict[str, Any], str | None]:
+    """Read the fields of a message, and the text of its payload, if it has one."""
     try:
-        # A deep nest of brackets ends in RecursionError; an integer of thousands of digits in ValueError.
-        value = _decoder.decode(text)
+        parsed = parse_object(text)
     except (ValueError, RecursionError):
         raise MessageError("bad-message", f"not valid JSON: {printable(text, 60)}") from None
-    if not isinstance(value, dict):
+    if parsed is None:
         raise MessageError("bad-message", f"a message is a JSON object, not {printable(text, 60)}")
-    # Counting is quick and almost always enough; only what has many brackets is walked.
-    if text.count("[") + text.count("{") > MAX_NESTING and _is_nested_deeper(value, MAX_NESTING):
+    if is_nested_deeper(text, MAX_NESTING):
         raise MessageError("bad-message", f"arrays and objects are nested deeper than {MAX_NESTING}")
-    return value
-
-
-def _is_nested_deeper(value: object, limit: int) -> bool:
-    level = [value]
-    for _ in range(limit):
-        containers = [item for item in level if isinstance(item, (dict, list))]
-        level = [inner for item in containers for inner in (item.values() if isinstance(item, dict) else item)]
-    return any(isinstance(item, (dict, list)) for item in level)
+    fields, spans = parsed
+    return fields, text[slice(*spans["payload"])] if "payload" in spans else None
 
 
 def _type_of(fields: Mapping[str, Any]) -> str:
@@ -266,10 +264,10 @@ def _unknown_type(kind: str) -> MessageError:
     return MessageError("unknown-type", f"unknown message type {_shown(kind)}")
 
 
-def _parse_forward(kind: ForwardKind, fields: Mapping[str, Any]) -> Forward:
-    if "payload" not in fields:
+def _parse_forward(kind: ForwardKind, fields: Mapping[str, Any], text: str | None) -> Forward:
+    if text is None:
         raise MessageError("bad-message", f'a message of type "{kind}" needs a "payload"')
-    return Forward(kind, fields["payload"])
+    return Forward(kind, fields["payload"], text)
 
 
 def _parse_join(payload: object) -> Join:
@@ -351,17 +349,4 @@ def _without_none(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _reject_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large")
-    return value
-
-
-# Python's json takes NaN and Infinity, which JSON has not and browsers refuse.
-_decoder = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite_float)
 _to_json: Callable[[object], str] = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

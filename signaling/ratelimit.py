@@ -2,7 +2,7 @@
 
 
 class TokenBucket:
-    """Lets `burst` things pass at once, and `rate` a second for ever."""
+    """Lets `burst` things pass at once, and `rate` a second for ever: messages, bytes, seconds of work."""
 
     __slots__ = ("_burst", "_rate", "_since", "_tokens")
 
@@ -11,28 +11,20 @@ class TokenBucket:
         self._burst = self._tokens = burst
         self._since = now
 
-    def take(self, now: float) -> bool:
-        """Whether one more thing may pass at the time `now`, in seconds."""
-        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
-        self._since = now
-        if self._tokens < 1:
+    def take(self, now: float, amount: float = 1) -> bool:
+        """Whether so much more may pass at the time `now`, in seconds. What may not is not counted."""
+        self._fill(now)
+        if self._tokens < amount:
             return False
-        self._tokens -= 1
+        self._tokens -= amount
         return True
 
+    def charge(self, now: float, amount: float) -> float:
+        """Count what has passed already. Returns the seconds until nothing is owed; 0 while something is left."""
+        self._fill(now)
+        self._tokens -= amount
+        return max(0.0, -self._tokens / self._rate)
 
-class Pace:
-    """Says how long to wait so that what is spent stays at `rate` a second, with `burst` at once."""
-
-    __slots__ = ("_burst", "_left", "_rate", "_since")
-
-    def __init__(self, rate: float, burst: float, now: float) -> None:
-        self._rate = rate
-        self._burst = self._left = burst
+    def _fill(self, now: float) -> None:
+        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
         self._since = now
-
-    def spend(self, cost: float, now: float) -> float:
-        """Spend this much at the time `now`; return the seconds to wait before anything else is."""
-        self._left = min(self._burst, self._left + (now - self._since) * self._rate) - cost
-        self._since = now
-        return max(0.0, -self._left / self._rate)

@@ -18,7 +18,7 @@ from .admission import Admission, Refusal, is_token
 from .config import RelayConfig
 from .connection import Connection
 from .kept import KeptOffers
-from .listening import BACKLOG, EVERYWHERE, RelayStartError, listen
+from .listening import ACCEPTED_A_TURN, BACKLOG, EVERYWHERE, RelayStartError, listen
 from .messages import (
     Error,
     Forward,
@@ -34,6 +34,7 @@ from .messages import (
 )
 from .ratelimit import TokenBucket
 from .rooms import Delivery, Rooms, make_open_name
+from .turns import Turns
 
 __all__ = ["Relay", "RelayStartError"]
 
@@ -90,10 +91,15 @@ class Relay:
             hosts=(*self._own_name(), *self.config.allowed_hosts),
             origins=self.config.allowed_origins,
         )
+        turns = Turns(loop.call_soon, loop.time)
         for listener in listeners:
+            # asyncio accepts as many in one turn as may wait. All who come back at once would hold up everybody else.
             self._servers.append(
-                await loop.create_server(lambda: Connection(self, self.config), sock=listener, backlog=BACKLOG)
+                await loop.create_server(
+                    lambda: Connection(self, self.config, turns), sock=listener, backlog=ACCEPTED_A_TURN
+                )
             )
+            listener.listen(BACKLOG)
         return self
 
     async def __aexit__(
@@ -225,7 +231,7 @@ class Relay:
         return False
 
     def rate_limited(self, connection: Connection) -> None:
-        text = "You send too many messages: this one was dropped."
+        text = "You send too much: this message was dropped."
         self._deliver([(connection.id, Error(text, "rate-limited"))])
 
     def gone(self, connection: Connection) -> None:

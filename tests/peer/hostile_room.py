@@ -62,7 +62,9 @@ async def main(role: str) -> None:
     uncaught: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: uncaught.append(context))
     problems: list[str] = []
-    config = RelayConfig(port=0, message_rate=1e6, message_burst=1_000_000)
+    config = RelayConfig(
+        port=0, message_rate=1e6, message_burst=1_000_000, byte_rate=1e12, byte_burst=10**12, processing_rate=1.0
+    )
     async with Relay(config) as relay, asyncio.timeout(100):
         options = {"signaling": relay.url, "room": "lab", **MEDIA}
         async with Peer(

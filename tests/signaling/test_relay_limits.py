@@ -19,6 +19,15 @@ StartRelay = Callable[..., Awaitable[Relay]]
 
 TEXT, BINARY, CONTINUATION, PING, PONG = 0x1, 0x2, 0x0, 0x9, 0xA
 
+UNLIMITED = {
+    "message_rate": 1e6,
+    "message_burst": 10**6,
+    "byte_rate": 1e12,
+    "byte_burst": 10**12,
+    "processing_rate": 1.0,
+}
+"""For clients that send all they can."""
+
 
 async def join_bare(bare: BareSocket, room: str) -> None:
     await bare.shake_hands()
@@ -129,9 +138,7 @@ class TestFloods:
 
 class TestSlowReaders:
     async def test_one_is_cut_off_before_memory_grows(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(
-            max_send_buffer=100_000, message_burst=100_000, message_rate=100_000, close_timeout=PATIENCE
-        )
+        relay = await start_relay(max_send_buffer=100_000, close_timeout=PATIENCE, **UNLIMITED)
         async with BareSocket.open(relay.address) as slow, client_of(relay.url) as fast:
             await join_bare(slow, "lab")
             await fast.join("answerer", "lab")
@@ -147,9 +154,7 @@ class TestSlowReaders:
             await fast.expect_nothing()
 
     async def test_one_who_never_reads_again_is_aborted(self, start_relay: StartRelay) -> None:
-        relay = await start_relay(
-            max_send_buffer=10_000, message_burst=100_000, message_rate=100_000, close_timeout=0.1
-        )
+        relay = await start_relay(max_send_buffer=10_000, close_timeout=0.1, **UNLIMITED)
         async with BareSocket.open(relay.address) as slow, client_of(relay.url) as fast:
             await join_bare(slow, "lab")
             await fast.join("answerer", "lab")

@@ -256,6 +256,15 @@ class TestKeptOffers:
         kept.keep("lab", CANDIDATE)
         assert kept.take("lab") == []  # neither the one that was too long, nor the one that it replaced
 
+    def test_the_bytes_are_those_of_utf_8(self) -> None:
+        films = parse_from_client(json.dumps({"type": "offer", "payload": "\U0001f3a5" * 10}, ensure_ascii=False))
+        assert isinstance(films, Forward)
+        size = len(serialize_to_client(films).encode())
+        for max_bytes, expected in (size, [films]), (size - 1, []):
+            kept = make_kept(max_bytes=max_bytes)
+            kept.keep("lab", films)
+            assert kept.take("lab") == expected
+
     def test_they_are_bounded_in_time(self) -> None:
         clock = Clock()
         kept = make_kept(clock=clock)
