@@ -1,5 +1,6 @@
 """Pairing, roles, forwarding and kept offers, without a socket."""
 
+import json
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -8,7 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from signaling.kept import KeptOffers
-from signaling.messages import Error, Forward, Join, Joined, PeerDisconnected, Ready, Role, serialize_to_client
+from signaling.messages import (
+    Error,
+    Forward,
+    Join,
+    Joined,
+    PeerDisconnected,
+    Ready,
+    Role,
+    parse_from_client,
+    serialize_to_client,
+)
 from signaling.rooms import Delivery, Rooms, is_open, make_open_name
 
 OFFER = Forward("offer", {"type": "offer", "sdp": "v=0"})
