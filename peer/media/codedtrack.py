@@ -9,6 +9,7 @@ import av
 
 from peer.media.bitrate import BitrateController, suitable_bitrate
 from peer.media.encoders.base import Packet
+from peer.media.orientation import UPRIGHT, orientation_of
 
 CODECS = {"h264": "H264", "vp8": "VP8"}
 PROFILES = {"Baseline", "Constrained Baseline", "Main", "High"}
@@ -99,7 +100,7 @@ def unfit(stream: av.VideoStream, packets: list[Packet], frame: av.VideoFrame) -
             frame.format.name != "yuv420p" or frame.width % 2 or frame.height % 2
         ),
         "its pictures have to be turned or stretched": (
-            round(frame.rotation / 90) % 4 or (stream.sample_aspect_ratio or 1) != 1
+            orientation_of(frame) != UPRIGHT or (stream.sample_aspect_ratio or 1) != 1
         ),
         f"its profile is {context.profile}": context.name == "h264" and context.profile not in PROFILES,
         "its pictures are coded in another order than they are shown, or interlaced": (

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import av
 from av.format import Flags
 
+from peer.media import still
 from peer.media.codedtrack import CodedWish
-from peer.media.film import Streams, decode, open_film, streams_of
+from peer.media.film import Streams, decode, decode_at_once, open_film, streams_of
+from peer.media.orientation import orientation_of, oriented
 from peer.media.passer import Passed, Passer
-from peer.media.pictures import fitted, to_yuv420p, turned
+from peer.media.pictures import fitted, to_yuv420p
 from peer.media.playout import Playout, Ready
 from peer.media.sound import BLOCK, RATE, Block, Blocks, Resampler
 
@@ -33,6 +35,7 @@ class Film:
     fps: float | None = None
     loop: bool = False
     start: float = 0.0  # seconds from the film's beginning
+    still: bool = False  # it has one picture, which stays
     options: dict[str, str] = field(default_factory=dict)  # what to open it with
 
 
@@ -42,16 +45,22 @@ def play(film: Film, playout: Playout) -> None:
     Raises MediaError or av.FFmpegError when it can't be read (any more).
     """
     begin = 0.0
+    fps = film.fps or still.FPS
     try:
         while True:
-            end = begin
+            end, picture = begin, None
             with open_film(film.url, film.options) as file:
-                for kind, ready in frames_of(file, film, playout.wish):
+                frames = frames_of(file, film, playout.wish)
+                for kind, ready in still.held(frames, fps) if film.still else frames:
                     moved = dataclasses.replace(ready, time=begin + ready.time)
                     playout.put(kind, moved)
                     if playout.abandoned:
                         return
+                    picture = moved if kind == "video" else picture
                     end = max(end, moved.time + ready.duration)
+            if film.still and picture and (not film.loop or "audio" not in film.kinds):
+                still.show_on(picture, fps, playout)
+                return
             if not film.loop or end == begin:
                 return
             begin = end
@@ -68,17 +77,18 @@ def frames_of(file: av.container.InputContainer, film: Film, wish: CodedWish) ->
         _seek(file, clock.begin - (KEYFRAME_WITHIN if Flags.ts_discont in Flags(file.format.flags) else 0.0))
     pictures = _Pictures(film, streams.get("video"))
     sounds = _Sounds()
-    passers = {
-        stream.index: Passer(stream, wish, clock.begin)
+    takes = {
+        stream.index: decode_at_once if film.still else Passer(stream, wish, clock.begin).take
         for stream in streams.values()
         if isinstance(stream, av.VideoStream)
     }
     for stream in streams.values():
         stream.codec_context.thread_type = "AUTO"
     for packet in file.demux(*streams.values()):
-        passer = passers.get(packet.stream.index)
-        for content in passer.take(packet) if passer else decode(packet):
+        for content in takes.get(packet.stream.index, decode)(packet):
             time = clock.time(content.time)
+            if film.still and time is not None and isinstance(content, av.VideoFrame):
+                time = max(time, 0.0)
             if time is not None and time < 0:
                 continue  # what has to be decoded to get to the start
             if isinstance(content, av.AudioFrame):
@@ -150,10 +160,10 @@ class _Pictures:
         if slot <= self._last_slot:
             return None
         self._last_slot = slot
-        quarter_turn = round(frame.rotation / 90) % 2 == 1
-        limit = self._size[::-1] if quarter_turn else self._size
+        orientation = orientation_of(frame)
+        limit = self._size[::-1] if orientation.transposed else self._size
         size = fitted(frame.width * self._pixel_width, frame.height, limit)
-        return Ready(time, turned(to_yuv420p(frame, size), frame.rotation), self._interval)
+        return Ready(time, oriented(to_yuv420p(frame, size), orientation), self._interval)
 
 
 class _Sounds:

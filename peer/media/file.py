@@ -57,8 +57,9 @@ async def open_file(
         (needed | welcome) & contents.kinds,
         request.size,
         request.fps,
-        loop=request.loop or contents.still,
+        loop=request.loop or contents.animated,
         start=request.start,
+        still=contents.still,
         options=contents.options,
     )
     return FileSource(film, notify, contents, passing=not request.reencode)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import av
-from av.stream import Disposition
 
 from peer.errors import MediaError
 from peer.media.codedtrack import CODECS, Coded, unfit
@@ -22,6 +21,8 @@ UNTIMED = {"mpjpeg"}
 QUICKLY = {"rtsp_flags": "prefer_tcp", "analyzeduration": "1000000", "fpsprobesize": "0"}
 """Over TCP nothing is lost on the way, and firewalls let it in; a longer look at a stream would delay it."""
 SAMPLE = 30  # pictures whose order is looked at
+ANIMATED = {"gif", "apng"}
+"""Formats of moving images."""
 
 Streams: TypeAlias = dict[str, av.VideoStream | av.AudioStream]
 """By kind."""
@@ -32,7 +33,8 @@ class Contents:
     """What a file turned out to hold."""
 
     kinds: frozenset[str]
-    still: bool  # a photograph
+    still: bool = False  # it has one picture: a photograph, a record's cover, or a film of one
+    animated: bool = False  # a moving image, which is shown again and again
     coded: Coded | None = None  # what its pictures could be sent as without coding them anew
     live: bool = False  # it comes in its own time, and can't be paused
     seconds: float | None = None  # where that is known
@@ -47,24 +49,36 @@ def probe(url: str) -> Contents:
         streams = streams_of(file, frozenset({"audio", "video"}))
         if not streams:
             raise MediaError(f"can't play {shown(url)}: there is neither picture nor sound in it")
-        first: dict[str, av.VideoFrame | av.AudioFrame] = {}
-        pictures: list[Packet] = []
-        for count, packet in enumerate(file.demux(*streams.values())):
-            if packet.stream.type == "video" and packet.size:
-                pictures.append(packet)
-            for frame in decode(packet):
-                first.setdefault(packet.stream.type, frame)
-            if (len(first) == len(streams) and len(pictures) >= SAMPLE) or count == TRIES:
-                break
+        first, pictures = _sample(file, streams)
         if not first:
             raise MediaError(f"can't play {shown(url)}: nothing in it can be decoded; is it damaged?")
-        still = file.format.name.endswith("_pipe")
+        # Where a long sound goes with it, a second picture may come later yet: it then takes the place of the first.
+        still = "video" in first and len(pictures) == 1
         coded = None if still else _coded(file, streams.get("video"), pictures, first.get("video"), shown(url))
         seconds = None if file.duration is None else file.duration / av.time_base
         untimed = file.format.name in UNTIMED and "://" in url
         live = untimed or url.partition("://")[0].lower() in LIVE
         options = {"use_wallclock_as_timestamps": "1"} if untimed else {}
-        return Contents(frozenset(first), still and not untimed, coded, live, seconds, options)
+        animated = file.format.name in ANIMATED and not still
+        return Contents(frozenset(first), still and not live, animated, coded, live, seconds, options)
+
+
+def _sample(
+    file: av.container.InputContainer, streams: Streams
+) -> tuple[dict[str, av.VideoFrame | av.AudioFrame], list[Packet]]:
+    """The first frame of each kind that can be decoded, and the first packets with pictures."""
+    first: dict[str, av.VideoFrame | av.AudioFrame] = {}
+    pictures: list[Packet] = []
+    for count, packet in enumerate(file.demux(*streams.values())):
+        if packet.stream.type == "video" and packet.size:
+            pictures.append(packet)
+        for frame in decode(packet):
+            first.setdefault(packet.stream.type, frame)
+        if (len(first) == len(streams) and len(pictures) >= SAMPLE) or count == TRIES:
+            break
+    if pictures and "video" not in first:
+        first |= dict(zip(["video"], _held_back(pictures[0]), strict=False))
+    return first, pictures
 
 
 def _coded(
@@ -108,12 +122,12 @@ def shown(url: str) -> str:
 
 
 def streams_of(file: av.container.InputContainer, kinds: frozenset[str]) -> Streams:
-    """The stream of each kind that a player would choose. The picture on a record's cover is not a film."""
+    """The stream of each kind that a player would choose. Where there is no film, the picture is a record's cover."""
     streams: Streams = {}
     for stream in (file.streams.best("video"), file.streams.best("audio")):
         if not isinstance(stream, av.VideoStream | av.AudioStream) or stream.type not in kinds:
             continue
-        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+        if stream.codec_context is not None:
             streams[stream.type] = stream
     return streams
 
@@ -125,3 +139,21 @@ def decode(packet: "av.Packet[Any]") -> list[av.VideoFrame | av.AudioFrame]:
     except (av.InvalidDataError, av.error.EOFError) as error:
         logger.debug("skipped a damaged packet: %s", error)
         return []
+
+
+def decode_at_once(packet: "av.Packet[Any]") -> list[av.VideoFrame | av.AudioFrame]:
+    """The frames in a packet that needs no others, with those that the decoder would give out after the next ones."""
+    return [*decode(packet), *_held_back(packet)] if packet.size else decode(packet)
+
+
+def _held_back(packet: "av.Packet[Any]") -> list[av.VideoFrame | av.AudioFrame]:
+    """What the decoder of a packet waits with; then it begins anew."""
+    decoder = packet.stream.codec_context
+    try:
+        frames = [frame for frame in decoder.decode(None) if isinstance(frame, av.VideoFrame | av.AudioFrame)]
+    except (av.InvalidDataError, av.error.EOFError):
+        frames = []
+    decoder.flush_buffers()
+    for frame in frames:
+        frame.time_base = packet.time_base or frame.time_base  # decoding nothing gives none
+    return frames

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from aiortc import MediaStreamError, MediaStreamTrack
 
 from peer.media.frames import FrameStream
-from peer.media.pictures import to_yuv420p
+from peer.media.pictures import copied, to_yuv420p
 from peer.media.testsource import VIDEO_TIME_BASE
 from peer.media.threads import call_on_loop
 
@@ -44,7 +44,7 @@ class FrameSource:
         frame = picture if isinstance(picture, av.VideoFrame) else bgr_frame(picture)
         converted = to_yuv420p(frame)
         if converted is frame:
-            converted = _copied(frame)  # it gets a time of its own, and must not change under the encoder
+            converted = copied(frame)  # it gets a time of its own, and must not change under the encoder
         with self._lock:
             self._last = _stamped(converted, self._begin)
             tracks = list(self._tracks)
@@ -91,7 +91,7 @@ class _FedTrack(MediaStreamTrack):
         except StopAsyncIteration:
             raise MediaStreamError from None
         except TimeoutError:
-            self._last = _copied(self._last) if self._last is not None else None
+            self._last = copied(self._last) if self._last is not None else None
             if self._last is None or self.readyState != "live":
                 raise MediaStreamError from None
             _stamped(self._last, self._begin)
@@ -114,11 +114,6 @@ def bgr_frame(picture: object) -> av.VideoFrame:
         height, width = picture.shape[:2]
         raise ValueError(f"a picture of {width}x{height}, in place of one with sides from {SIDES[0]} to {SIDES[1]}")
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
-
-
-def _copied(frame: av.VideoFrame) -> av.VideoFrame:
-    """The same yuv420p picture in memory of its own, without a time."""
-    return av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
 
 
 def _stamped(frame: av.VideoFrame, begin: float) -> av.VideoFrame:

@@ -52,15 +52,11 @@ def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.
     return frame.reformat(width, height, "yuv420p", dst_color_range="MPEG", interpolation="BILINEAR")
 
 
-def turned(frame: av.VideoFrame, degrees: int) -> av.VideoFrame:
-    """A yuv420p frame turned counterclockwise by a multiple of 90 degrees, as the rotation in a film's header asks."""
-    quarters = round(degrees / 90) % 4
-    if quarters == 0:
-        return frame
-    width, height = (frame.width, frame.height) if quarters == 2 else (frame.height, frame.width)
-    result = av.VideoFrame(width, height, "yuv420p")
+def copied(frame: av.VideoFrame) -> av.VideoFrame:
+    """The same yuv420p picture in memory of its own, without a time."""
+    result = av.VideoFrame(frame.width, frame.height, "yuv420p")
     for target, plane in zip(planes(result), planes(frame), strict=True):
-        target[:] = np.rot90(plane, quarters)
+        target[:] = plane
     return result
 
 

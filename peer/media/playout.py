@@ -56,7 +56,7 @@ class Playout:
         self._changed = threading.Condition()
         self._stock: dict[str, deque[Ready]] = {kind: deque() for kind in kinds}  # of the kinds still listened to
         self._bytes = 0
-        self._ended = False
+        self._ended: set[str] = set()  # the kinds of which no more will come
         self._arrived = {kind: asyncio.Event() for kind in self._stock}
         self._origin: float | None = None  # when time 0 is played, on the monotonic clock; set with the first frame
         self._set_back = 0.0
@@ -78,23 +78,28 @@ class Playout:
                 self._bytes += ready.size
                 self._wake(kind)
 
-    def finish(self) -> None:
-        """No more frames will come."""
+    def finish(self, *kinds: str) -> None:
+        """No more frames will come of these kinds, or of any."""
         with self._changed:
-            self._ended = True
-            for kind in self._stock:
-                self._wake(kind)
+            for kind in kinds or tuple(self._arrived):
+                self._ended.add(kind)
+                if kind in self._stock:
+                    self._wake(kind)
 
     @property
     def abandoned(self) -> bool:
         """Whether nobody listens any more."""
         return not self._stock
 
+    def wants(self, kind: str) -> bool:
+        """Whether somebody listens to this kind."""
+        return kind in self._stock
+
     def _has_room(self, kind: str) -> bool:
         frames = self._stock.get(kind)
         if not frames or frames[-1].time - frames[0].time < LEAD:
             return True
-        starving = any(not others for others in self._stock.values())
+        starving = any(not others for other, others in self._stock.items() if other not in self._ended)
         return starving and self._bytes < MOST_BYTES
 
     def _drop_overdue(self, kind: str) -> bool:
@@ -180,7 +185,7 @@ class Playout:
                     self._bytes -= ready.size
                     self._changed.notify_all()
                     return ready, waited
-                if self._ended:
+                if kind in self._ended:
                     raise PlayedOut
                 self._arrived[kind].clear()
             waited = True

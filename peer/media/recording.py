@@ -8,7 +8,7 @@ from typing import cast
 import av
 import numpy as np
 
-from peer.media.pictures import black, letterboxed, planes
+from peer.media.pictures import black, copied, letterboxed
 from peer.media.sound import BLOCK, RATE, Samples, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
 
@@ -116,7 +116,8 @@ class _VideoTrack:
 
     def add(self, time: float, frame: av.VideoFrame) -> None:
         picture = letterboxed(frame, self._canvas)
-        self._last = _copy(picture) if picture is frame else picture
+        # The original is shared, and must not get a new pts.
+        self._last = copied(picture) if picture is frame else picture
         self._encode(time)
 
     def hold(self, time: float) -> None:
@@ -179,11 +180,3 @@ class _AudioTrack:
 
     def finish(self) -> None:
         self._file.mux(self._stream.encode(None))
-
-
-def _copy(frame: av.VideoFrame) -> av.VideoFrame:
-    """The same picture in memory of its own: the original is shared, and must not get a new pts."""
-    result = av.VideoFrame(frame.width, frame.height, "yuv420p")
-    for target, plane in zip(planes(result), planes(frame), strict=True):
-        target[:] = plane
-    return result

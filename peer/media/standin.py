@@ -10,7 +10,7 @@ from collections.abc import Callable
 import av
 import numpy as np
 
-from peer.media.pictures import black, planes
+from peer.media.pictures import black, copied
 from peer.media.sound import BLOCK, RATE, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
 from peer.media.testsource import VIDEO_TIME_BASE
@@ -81,7 +81,8 @@ class StandIn:
 
     def _fill(self, now: float) -> None:
         if self._kind == "video":
-            picture = _copy(self._last) if self._last is not None else black(*self._size)
+            # The last one may still be on its way through an encoder.
+            picture = copied(self._last) if self._last is not None else black(*self._size)
             picture.time_base = VIDEO_TIME_BASE
             self._give(picture, max(self._next, round(now * VIDEO_TIME_BASE.denominator)))
             return
@@ -96,11 +97,3 @@ class StandIn:
         frame.pts = pts
         self._next = pts + (BLOCK if self._kind == "audio" else 1)
         self._put(frame)
-
-
-def _copy(picture: av.VideoFrame) -> av.VideoFrame:
-    """Another frame with the same picture: the first may still be on its way through an encoder."""
-    copy = av.VideoFrame(picture.width, picture.height, "yuv420p")
-    for target, plane in zip(planes(copy), planes(picture), strict=True):
-        target[:] = plane
-    return copy

@@ -1,7 +1,6 @@
 """Files of every sort: odd formats become what calls need, and bad ones are refused."""
 
 import asyncio
-import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,6 @@ from playing import check_pictures, check_sync, heard, open_it, read
 from peer.errors import MediaError
 from peer.media.film import shown
 from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
 
 
 @pytest.mark.parametrize(
@@ -73,33 +71,6 @@ async def test_a_film_whose_clock_does_not_start_at_zero_starts_at_once(suffix: 
     assert time.monotonic() - begin < 20  # not the 1000 s that the file's clock begins with
     check_pictures(pictures, 30, 30)
     check_sync(pictures, sounds, beep=12)
-
-
-@pytest.mark.parametrize(("degrees", "size"), [(90, (240, 320)), (180, (320, 240)), (270, (240, 320))])
-async def test_a_film_from_a_phone_stands_upright(degrees: int, size: tuple[int, int], tmp_path: Path) -> None:
-    path = make_file(tmp_path / "phone.mp4", seconds=0.2)
-    turn_header(path, degrees)
-    source = await open_it(path)
-    (track,) = source.open_tracks()
-    frame = await track.recv()
-    await source.close()
-    assert (frame.width, frame.height) == size
-    # The header says by how much a player turns the stored picture clockwise; turned back, it can be read.
-    back = np.rot90(planes(frame)[0], degrees // 90)
-    reading = read_test_picture(back)
-    assert reading is not None
-    assert reading.counter == 0
-
-
-def turn_header(path: Path, degrees: int) -> None:
-    """Write a rotation into the track header of an MP4 file (ISO/IEC 14496-12, 8.3.2)."""
-    data = bytearray(path.read_bytes())
-    cos, sin = {90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    one = 1 << 16
-    matrix = struct.pack(">9i", cos * one, sin * one, 0, -sin * one, cos * one, 0, 0, 0, 1 << 30)
-    header = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
-    data[header : header + 36] = matrix
-    path.write_bytes(data)
 
 
 async def test_wide_pixels_become_square(tmp_path: Path) -> None:
