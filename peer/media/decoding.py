@@ -10,6 +10,7 @@ from av.format import Flags
 
 from peer.media import still
 from peer.media.codedtrack import CodedWish
+from peer.media.colours import BT601, usual_matrix
 from peer.media.film import Streams, decode, decode_at_once, open_film, streams_of
 from peer.media.orientation import orientation_of, oriented
 from peer.media.passer import Passed, Passer
@@ -142,6 +143,7 @@ class _Pictures:
 
     def __init__(self, film: Film, stream: av.VideoStream | av.AudioStream | None) -> None:
         self._size = film.size or LARGEST
+        self._untold = BT601 if film.still else None  # as photographs are
         self._fps = film.fps or FASTEST
         rate = stream.average_rate if isinstance(stream, av.VideoStream) else None
         self._interval = float(1 / rate) if rate else 1 / 30
@@ -163,7 +165,8 @@ class _Pictures:
         orientation = orientation_of(frame)
         limit = self._size[::-1] if orientation.transposed else self._size
         size = fitted(frame.width * self._pixel_width, frame.height, limit)
-        return Ready(time, oriented(to_yuv420p(frame, size), orientation), self._interval)
+        picture = to_yuv420p(frame, size, self._untold or usual_matrix(frame.width, frame.height))
+        return Ready(time, oriented(picture, orientation), self._interval)
 
 
 class _Sounds:

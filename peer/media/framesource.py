@@ -113,7 +113,15 @@ def bgr_frame(picture: object) -> av.VideoFrame:
     if not all(SIDES[0] <= side <= SIDES[1] for side in picture.shape[:2]):
         height, width = picture.shape[:2]
         raise ValueError(f"a picture of {width}x{height}, in place of one with sides from {SIDES[0]} to {SIDES[1]}")
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+    height, width = picture.shape[:2]
+    # Of four bytes a pixel: FFmpeg converts those of three as quickly, but up to 3 levels off (seen).
+    frame = av.VideoFrame(width, height, "bgr0")
+    (plane,) = frame.planes
+    lines = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)
+    pixels = lines[:, : 4 * width].reshape(height, width, 4)
+    for channel in range(3):  # one by one: six times quicker than all at once
+        pixels[..., channel] = picture[..., channel]
+    return frame
 
 
 def _stamped(frame: av.VideoFrame, begin: float) -> av.VideoFrame:

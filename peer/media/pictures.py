@@ -1,11 +1,14 @@
 """Pictures in yuv420p, the one layout that this package works in: views into frames, scaling, turning, borders."""
 
+import threading
 from typing import TypeAlias
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from peer.media.colours import BT601, is_full, matrix_of, tag, to_bt601
 
 Plane: TypeAlias = npt.NDArray[np.uint8]
 
@@ -43,13 +46,55 @@ def fitted(width: float, height: float, limit: tuple[int, int]) -> tuple[int, in
     return min(even(width * scale), limit[0] & ~1), min(even(height * scale), limit[1] & ~1)
 
 
-def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
-    """The frame in yuv420p, limited range, scaled to `size` (width, height); itself if it is so already."""
+def to_yuv420p(frame: av.VideoFrame, size: tuple[int, int] | None = None, untold: int = BT601) -> av.VideoFrame:
+    """The frame in yuv420p with the colours of BT.601, limited range, scaled to `size` (width, height).
+
+    Itself if it is so already. `untold` is the matrix of one that names none (ITU-T H.273 §8.3).
+    """
     width, height = size or (even(frame.width), even(frame.height))
-    full_range = frame.color_range == ColorRange.JPEG or frame.format.name.startswith("yuvj")
-    if (frame.width, frame.height, frame.format.name, full_range) == (width, height, "yuv420p", False):
-        return frame
-    return frame.reformat(width, height, "yuv420p", dst_color_range="MPEG", interpolation="BILINEAR")
+    if frame.format.is_rgb or frame.format.name.startswith(("gray", "pal", "ya", "mono")):
+        scaled = _reformatted(frame, width, height, ColorRange.UNSPECIFIED)
+        tag(scaled)
+        return scaled
+    matrix, full = matrix_of(frame, untold), is_full(frame)
+    if (frame.width, frame.height, frame.format.name) == (width, height, "yuv420p"):
+        scaled = frame
+    else:
+        scaled = _reformatted(frame, width, height, ColorRange.JPEG if full else ColorRange.MPEG)
+    if matrix == BT601 and not full:
+        return scaled
+    result = av.VideoFrame(width, height, "yuv420p")
+    to_bt601(planes(scaled), planes(result), matrix, full=full)
+    result.pts = frame.pts
+    if frame.time_base is not None:
+        result.time_base = frame.time_base
+    tag(result)
+    return result
+
+
+_local = threading.local()
+
+
+def _reformatted(frame: av.VideoFrame, width: int, height: int, color_range: ColorRange) -> av.VideoFrame:
+    """In yuv420p. Of YUV, the numbers keep their meaning, in this range; all else comes in BT.601, limited range."""
+    # One for each thread: making one takes as long as a conversion. More threads than one take longer (seen).
+    reformatter: VideoReformatter | None = getattr(_local, "reformatter", None)
+    if reformatter is None:
+        reformatter = _local.reformatter = VideoReformatter()
+    exact = Interpolation.ACCURATE_RND if frame.format.name == "bgr24" else 0  # else up to 3 levels off (seen)
+    return reformatter.reformat(
+        frame,
+        width,
+        height,
+        "yuv420p",
+        # FFmpeg may know nothing of the matrix; where it stays as it is, any will do.
+        src_colorspace=Colorspace.ITU601,
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=color_range,
+        dst_color_range=color_range or ColorRange.MPEG,
+        interpolation=Interpolation.BILINEAR | exact,
+        threads=1,
+    )
 
 
 def copied(frame: av.VideoFrame) -> av.VideoFrame:

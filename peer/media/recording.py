@@ -8,6 +8,7 @@ from typing import cast
 import av
 import numpy as np
 
+from peer.media.colours import tag
 from peer.media.pictures import black, copied, letterboxed
 from peer.media.sound import BLOCK, RATE, Samples, block_frame
 from peer.media.sound import TIME_BASE as AUDIO_TIME_BASE
@@ -103,6 +104,7 @@ class _VideoTrack:
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = VIDEO_TIME_BASE
         stream.codec_context.thread_count = 1
+        tag(stream.codec_context)
         if codec == "libvpx":
             stream.bit_rate = BIT_RATE
         self._last = black(*canvas)

@@ -25,7 +25,8 @@ class Source(Protocol):
     def open_tracks(self) -> "list[MediaStreamTrack]":
         """New tracks for one call, one for each kind. A file starts at its beginning.
 
-        Video frames are yuv420p with even sides, pts on a clock of 1/90000 s. Audio frames are s16, stereo, 48 kHz,
+        Video frames are yuv420p with even sides, in the colours of BT.601, limited range, unless their tags say
+        otherwise; pts on a clock of 1/90000 s. Audio frames are s16, stereo, 48 kHz,
         20 ms. Whoever opens tracks stops each of them; that releases what they hold. Call this on the event loop.
         """
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import av
 from av.video.frame import PictureType
 
+from peer.media.pictures import to_yuv420p
+
 if TYPE_CHECKING:
     Packet: TypeAlias = av.Packet[Any]
 else:
@@ -36,11 +38,9 @@ class VideoEncoder(Protocol):
 
 def prepared(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> av.VideoFrame:
     """The picture as encoders take it, scaled to `size`. Sources give yuv420p, so this rarely has to convert."""
-    width, height = size or (frame.width, frame.height)
-    if frame.format.name == "yuv420p" and (frame.width, frame.height) == (width, height):
-        return frame
-    converted = frame.reformat(width=width, height=height, format="yuv420p")
-    converted.pts, converted.time_base = frame.pts, frame.time_base
+    converted = to_yuv420p(frame, size)
+    if converted is not frame:
+        converted.pts, converted.time_base = frame.pts, frame.time_base
     return converted
 
 

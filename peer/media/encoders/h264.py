@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import av
 
+from peer.media.colours import tag
 from peer.media.encoders.base import FPS, KEYFRAME_EVERY, TIME_BASE, Packet, mark, prepared, threads
 from peer.media.packets import h264_payloads
 
@@ -67,5 +68,6 @@ def _open(width: int, height: int, ceiling: int) -> "VideoCodecContext":
         # Moving bits to flat areas made pictures 0.9 dB worse, and costs time (seen).
         "aq-mode": "none",
     }
+    tag(context)  # without, browsers take it for BT.709
     context.open()
     return context

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 from av.video.codeccontext import VideoCodecContext
 
+from peer.media.colours import tag
 from peer.media.encoders.base import KEYFRAME_EVERY, TIME_BASE, Packet, VideoEncoder, mark
 from peer.media.encoders.h264 import H264Encoder
 from peer.media.packets import h264_payloads, split_annex_b
@@ -136,6 +137,7 @@ def _open(name: str, width: int, height: int, bitrate: int) -> VideoCodecContext
     context.bit_rate = bitrate
     context.gop_size = KEYFRAME_EVERY
     context.max_b_frames = 0
+    tag(context)
     context.options = {**OPTIONS[name], "maxrate": str(bitrate), "bufsize": str(bitrate // 2)}
     context.open()
     return context
