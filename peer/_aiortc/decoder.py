@@ -20,6 +20,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
 from peer.background import start_thread
+from peer.media.colourspace import ColourSpace
 from peer.media.encoders.base import TIME_BASE
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ class Task:
     data: bytes
     timestamp: int
     keyframe: bool = True
+    colours: ColourSpace | None = None
+    """Where they are told beside the picture."""
 
 
 class _Vp8Decoder:
@@ -142,6 +145,8 @@ class Decoder:
                 self._tell(self._on_lost)
                 continue
             for frame in frames:
+                if task.colours is not None and isinstance(frame, av.VideoFrame):
+                    task.colours.tag(frame)
                 self._tell(self._give, frame)
 
     def _give(self, frame: object) -> None:

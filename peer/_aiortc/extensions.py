@@ -1,4 +1,4 @@
-"""What a connection offers for pictures beyond aiortc: the play-out delay, and feedback on every packet's arrival.
+"""What a connection offers for pictures beyond aiortc: play-out delay, colours, and feedback on every packet's arrival.
 
 Touches `aiortc.rtcpeerconnection.HEADER_EXTENSIONS` and `aiortc.rtcpeerconnection.CODECS`, by which a connection knows
 what to negotiate.
@@ -12,17 +12,18 @@ from aiortc.codecs import CODECS, HEADER_EXTENSIONS, is_rtx
 from aiortc.rtcrtpparameters import RTCRtcpFeedback, RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
 from peer._aiortc.scope import is_ours
-from peer.media import transportcc
+from peer.media import colourspace, transportcc
 
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 PLAYOUT_DELAY_ID = 4
 """Ids are shared by all sections of a bundle; aiortc uses 1 to 3."""
 TRANSPORT_CC_ID = 5
+COLOUR_SPACE_ID = 6
 TRANSPORT_CC = RTCRtcpFeedback(type="transport-cc")
 
 
 class _Extensions(dict[str, list[RTCRtpHeaderExtensionParameters]]):
-    """Looks like aiortc's table, and holds two more for the connections that are ours."""
+    """Looks like aiortc's table, and holds three more for the connections that are ours."""
 
     def __getitem__(self, kind: str) -> Any:
         known = HEADER_EXTENSIONS[kind]
@@ -32,6 +33,7 @@ class _Extensions(dict[str, list[RTCRtpHeaderExtensionParameters]]):
             *known,
             RTCRtpHeaderExtensionParameters(id=PLAYOUT_DELAY_ID, uri=PLAYOUT_DELAY_URI),
             RTCRtpHeaderExtensionParameters(id=TRANSPORT_CC_ID, uri=transportcc.URI),
+            RTCRtpHeaderExtensionParameters(id=COLOUR_SPACE_ID, uri=colourspace.URI),
         ]
 
 

@@ -28,9 +28,11 @@ from peer._aiortc.dtls import MediaTransport
 from peer._aiortc.feedback import Feedback
 from peer._aiortc.scope import is_ours
 from peer.background import start_task
+from peer.media import colourspace
 from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
 from peer.media.bitrate import suitable_bitrate
 from peer.media.coded import CodedMedia
+from peer.media.colourspace import SignalledColours
 from peer.media.jitterbuffer import JitterBuffer
 from peer.media.keyframes import starts_keyframe
 from peer.media.latency import HOLD, Latency
@@ -64,6 +66,7 @@ class Receiver:
         self._pictures: JitterBuffer | None = None
         self._sound: SoundBuffer | None = None
         self._timestamps = TimestampMapper()
+        self._colours = SignalledColours(0)
         self._decoder: Decoder | None = None
         self._tap: Tap | None = None
         self._reports: asyncio.Task[None] | None = None
@@ -98,6 +101,8 @@ class Receiver:
         if isinstance(self.transport, MediaTransport):
             self._feedback.transport = self.transport
         self._feedback.configure(parameters)
+        numbers = {extension.uri: extension.id for extension in parameters.headerExtensions}
+        self._colours = SignalledColours(numbers.get(colourspace.URI, 0))
         self._make_buffers(parameters.codecs[0])
         self.prepare(parameters.codecs[0])
         if self._decoder is not None:
@@ -175,6 +180,7 @@ class Receiver:
             return
         self._codec = codec
         key = self._kind == "video" and starts_keyframe(codec.name, packet.payload)
+        self._colours.see(packet, keyframe=key)
         media = MediaPacket(packet.sequence_number, packet.timestamp, packet.marker, data, key)
         if self._sound is not None:
             self._sound.add(media, arrival)
@@ -220,7 +226,8 @@ class Receiver:
             if self._tap is not None:
                 self._tap(CodedMedia(self._kind, self._codec.name, frame.data, timestamp / self._codec.clockRate))
             key = frame.keyframe or self._kind == "audio"
-            self._decoder.put(Task(self._codec, frame.data, timestamp, key))
+            colours = self._colours.current if self._codec.name == "VP8" else None  # H264 says it itself
+            self._decoder.put(Task(self._codec, frame.data, timestamp, key, colours))
 
     def tap(self, tap: Tap | None) -> None:
         """Have every frame also as it was coded, in the order in which they are decoded."""

@@ -78,4 +78,6 @@ def retransmitted(packet: RtpPacket, payload_type: int, ssrc: int) -> RtpPacket:
         packet.timestamp,
         ssrc,
         packet.payload[2:],
+        packet.profile,
+        packet.extensions,
     )
