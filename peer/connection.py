@@ -39,6 +39,7 @@ from peer.background import start_task
 from peer.candidate_policy import CandidatePolicy, admitted
 from peer.exchange import Exchange
 from peer.ice_servers import IceServer
+from peer.media.allowance import AT_FIRST
 from peer.media.latency import Latency
 from peer.sdp import Candidate, Description, take_candidates, with_bitrates
 from signaling.messages import printable
@@ -52,10 +53,6 @@ KINDS = ("audio", "video")
 SILENCE_SECONDS = 8.0
 """A partner that sends nothing for so long is gone: checks, RTCP or media come several times a second."""
 CLOSE_SECONDS = 3.0
-START_KBITS = 6000
-"""The rate that a browser's video is asked to start at: enough for its first 720p pictures not to be made smaller."""
-MAX_KBITS = 6000
-"""The most that it is asked to send at first: the receiver asks for less once the full size had the time to come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +358,7 @@ class Connection:
         if not isinstance(self._agent, TrickleConnection):
             for candidate in candidates:
                 self._listener.on_candidate(candidate)
-        return with_bitrates(Description(made.type, bare), START_KBITS, MAX_KBITS)
+        return with_bitrates(Description(made.type, bare), AT_FIRST // 1000, AT_FIRST // 1000)
 
     def _report_candidate(self, line: str) -> None:
         if self._over:

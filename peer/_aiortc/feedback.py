@@ -28,6 +28,7 @@ from aiortc.rtp import (
 from peer._aiortc.dtls import MediaTransport
 from peer._aiortc.extensions import TRANSPORT_CC
 from peer.media import transportcc
+from peer.media.allowance import STEP_SECONDS, Allowance
 from peer.media.latency import Path
 from peer.media.reception import Reception
 from peer.media.rtp import RtpPacket
@@ -39,10 +40,6 @@ ARRIVALS_SECONDS = 0.05
 LEAST_ESTIMATE = 2_500_000
 """bit/s: what a partner may send while nothing is lost. The estimator alone takes half a minute to allow as much."""
 LOSS_TO_BELIEVE_ESTIMATE = 0.02
-START_SECONDS = 8.0
-"""How long a browser may send all that it was asked to start with: what brings its picture to full size."""
-LEAST_ENOUGH = 2_500_000
-"""bit/s: a browser is never asked for less because its pictures are small, or they would stay so."""
 MAX_STREAMS = 8
 """Streams (SSRCs) that one receiver keeps counts of: a partner could name a new one in every packet."""
 SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
@@ -65,27 +62,30 @@ class Feedback:
         self._estimator: RemoteBitrateEstimator | None = None
         self._arrivals: transportcc.ArrivalLog | None = None
         self._arrival_id = self._send_time_id = 0
-        self._begun_at: float | None = None
+        self._allowance: Allowance | None = None
+        self._enough = 0
         self.path = Path()
         self._timer: asyncio.TimerHandle | None = None
+        self._lowering: asyncio.TimerHandle | None = None
 
     def configure(self, parameters: RTCRtpReceiveParameters) -> None:
         """Choose how to tell what the link carries: by every packet's arrival where both ends can, else by REMB."""
         if self._kind != "video":
             return
-        self._begun_at = time.monotonic()
         ids = {extension.uri: extension.id for extension in parameters.headerExtensions}
         agreed = all(TRANSPORT_CC in codec.rtcpFeedback for codec in parameters.codecs if not is_rtx(codec))
         self._arrival_id, self._send_time_id = ids.get(transportcc.URI, 0), ids.get(SEND_TIME_URI, 0)
         if agreed and self._arrival_id:
             self._arrivals = transportcc.ArrivalLog()
+            self._allowance = Allowance(time.monotonic())
         elif self._send_time_id:
             self._estimator = RemoteBitrateEstimator()
 
     def close(self) -> None:
         """Send no more by itself."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._lowering):
+            if timer is not None:
+                timer.cancel()
 
     # ---- packets come
 
@@ -141,15 +141,22 @@ class Feedback:
         self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=control))
 
     def ask_for_enough(self, enough: int) -> None:
-        """Tell a partner who knows by itself what the link carries that it need not send more than this (bit/s).
+        """Tell a partner who knows by itself what the link carries that it need not send more than this (bit/s)."""
+        self._enough = enough
+        if self._lowering is None:
+            self._lower()
 
-        Not in the first seconds, in which more makes browsers enlarge their pictures sooner.
-        """
-        if self._arrivals is None or self._begun_at is None or self.ssrc is None or self.media_ssrc is None:
+    def _lower(self) -> None:
+        self._lowering = None
+        if self._allowance is None or self.ssrc is None or self.media_ssrc is None:
             return
-        if time.monotonic() - self._begun_at > START_SECONDS:
-            control = pack_remb_fci(max(enough, LEAST_ENOUGH), [self.media_ssrc])
-            self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=control))
+        allowed = self._allowance.towards(self._enough, time.monotonic())
+        if allowed is None:
+            return
+        control = pack_remb_fci(allowed, [self.media_ssrc])
+        self._send(RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=self.ssrc, media_ssrc=0, fci=control))
+        if self._allowance.is_falling:
+            self._lowering = asyncio.get_running_loop().call_later(STEP_SECONDS, self._lower)
 
     def note_sender_report(self, ssrc: int, info: RtcpSenderInfo) -> None:
         """A sender report came: our next reports tell how long ago (RFC 3550 §6.4.1)."""
