@@ -24,7 +24,7 @@ from tests.peer.hostile_program import Harm
 MEDIA: dict[str, Any] = {"video": "test", "audio": "test", "size": "64x64", "fps": 10}
 MOST_MEGABYTES = 150
 """What such a partner may make the process grow by; encoders and threads of the calls have their part in it."""
-CANDIDATES = 10_000
+CANDIDATES = 3_000
 ADDRESSES = ["169.254.169.254", "224.0.0.251", "ff02::fb", "0.0.0.0", "10.1.0.77", "203.0.113.9", "nobody.local"]
 
 
