@@ -57,6 +57,8 @@ def _open(width: int, height: int, ceiling: int) -> "VideoCodecContext":
     context.thread_type, context.thread_count = "SLICE", threads(width, height)
     context.options = {
         "preset": "superfast",
+        # Against the preset's 1: footage is up to 0.9 dB better, and takes a third more time.
+        "subq": "3",
         "tune": "zerolatency",
         "profile": "baseline",
         "level": "31" if width * height <= 1280 * 720 else "51",
