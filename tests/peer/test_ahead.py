@@ -147,7 +147,7 @@ async def test_what_was_made_ready_for_nothing_goes_with_the_connection(ears: li
     connection = Connection(ConnectionOptions(), [Camera()], ears[0])
     connection.partner_comes()
     made = coders() - before
-    assert {thread.name for thread in made} == {"encode VP8", "decode video", "decode audio"}
+    assert {thread.name for thread in made} == {"encoding VP8", "decoding video", "decoding audio"}
     await asyncio.sleep(0.1)
     await connection.close()
     for thread in made:
