@@ -171,23 +171,23 @@ class Connection(asyncio.BufferedProtocol):
 
     # What the turns call (Reader)
 
-    def read(self) -> bool:
+    def read(self, now: float) -> bool:
         """Read a request, or some frames. Whether there is more that may be read now."""
-        start = self._loop.time()
-        has_more = self._read_request() if self._protocol.state is State.CONNECTING else self._read_frames(start)
+        has_more = self._read_frames(now) if self._opened else self._read_request()
         self._flush()
-        now = self._loop.time()
-        rest = self._time.charge(now, now - start)
-        if self._is_deaf:
-            has_more = False
-        elif rest > 0:
-            self.wait()
-            self._loop.call_later(min(rest, LONGEST_REST), self._turns.ask, self)
-            return False
         if self._is_waiting and not has_more:
             self._is_waiting = False
             self._transport.resume_reading()
         return has_more
+
+    def charge(self, now: float, seconds: float) -> bool:
+        """Count what reading took; who took too much is read again after a rest."""
+        rest = self._time.charge(now, seconds)
+        if rest == 0 or self._is_deaf:
+            return True
+        self.wait()
+        self._loop.call_later(min(rest, LONGEST_REST), self._turns.ask, self)
+        return False
 
     def wait(self) -> None:
         """Take in no more until everything is read that came."""
@@ -225,7 +225,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _read_frames(self, now: float) -> bool:
         for _ in range(FRAMES_A_TURN):
-            piece = None if self._is_deaf else self._pieces.next_frame()
+            piece = self._pieces.next_frame()
             if piece is None:
                 return False
             is_within_limits = self._frames.take(now) and self._bytes.take(now, len(piece))
@@ -235,7 +235,7 @@ class Connection(asyncio.BufferedProtocol):
             self._protocol.receive_data(piece)
             for event in self._protocol.events_received():
                 self._on_frame(cast(Frame, event), now, is_within_limits)
-        return True
+        return not self._is_deaf
 
     def _on_frame(self, frame: Frame, now: float, is_within_limits: bool) -> None:
         self._alive = True
@@ -245,16 +245,15 @@ class Connection(asyncio.BufferedProtocol):
             self._fragments_since = now
             self._is_to_be_dropped = False
         self._fragments.append(frame)
-        self._is_to_be_dropped |= not is_within_limits
-        if frame.fin:
-            fragments, self._fragments = self._fragments, []
-            if self._is_to_be_dropped:
-                self._handler.rate_limited(self)
-            else:
-                self._on_message(fragments)
-
-    def _on_message(self, fragments: list[Frame]) -> None:
-        data = b"".join(fragment.data for fragment in fragments)
+        if not is_within_limits:
+            self._is_to_be_dropped = True
+        if not frame.fin:
+            return
+        fragments, self._fragments = self._fragments, []
+        if self._is_to_be_dropped:
+            self._handler.rate_limited(self)
+            return
+        data = b"".join(fragment.data for fragment in fragments) if len(fragments) > 1 else bytes(frame.data)
         if fragments[0].opcode is Opcode.BINARY:
             self._handler.received(self, data)
             return
@@ -305,7 +304,7 @@ class Connection(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         """Write what the protocol has to send; an empty piece stands for the end of all that is to be sent."""
         pieces = self._protocol.data_to_send()
-        if self._transport.is_closing():
+        if (not pieces and self.is_open) or self._transport.is_closing():
             return
         if pieces:
             self._transport.write(b"".join(pieces))

@@ -29,11 +29,7 @@ def parse_object(text: str) -> tuple[dict[str, Any], dict[str, Span]] | None:
     spans: dict[str, Span] = {}
     at, bracket = opening.end(), opening[1]
     while bracket != "}":
-        name, end = _decoder.raw_decode(text, at)
-        colon = _COLON.match(text, end)
-        if colon is None or not isinstance(name, str):
-            raise ValueError("a member is a name, a colon and a value")
-        start = colon.end()
+        name, start = _name(text, at)
         fields[name], end = _decoder.raw_decode(text, start)
         spans[name] = start, end
         after = _AFTER.match(text, end)
@@ -43,6 +39,18 @@ def parse_object(text: str) -> tuple[dict[str, Any], dict[str, Span]] | None:
     if at != len(text):
         raise ValueError("something follows the object")
     return fields, spans
+
+
+def _name(text: str, at: int) -> tuple[str, int]:
+    """Read a member's name and its colon. Returns where the value begins, too."""
+    plain = _PLAIN_NAME.match(text, at)
+    if plain is not None:  # almost always
+        return plain[1], plain.end()
+    name, end = _decoder.raw_decode(text, at)
+    colon = _COLON.match(text, end)
+    if colon is None or not isinstance(name, str):
+        raise ValueError("a member is a name, a colon and a value")
+    return name, colon.end()
 
 
 def is_nested_deeper(text: str, limit: int) -> bool:
@@ -73,6 +81,7 @@ _decoder = json.JSONDecoder(parse_constant=_reject_constant, parse_float=_finite
 
 # Each takes the space around it (RFC 8259, section 2).
 _OPENING = re.compile(r"[ \t\n\r]*\{[ \t\n\r]*(\}?)[ \t\n\r]*")
+_PLAIN_NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _AFTER = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
 

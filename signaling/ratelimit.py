@@ -13,18 +13,15 @@ class TokenBucket:
 
     def take(self, now: float, amount: float = 1) -> bool:
         """Whether so much more may pass at the time `now`, in seconds. What may not is not counted."""
-        self._fill(now)
-        if self._tokens < amount:
+        tokens = self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
+        self._since = now
+        if tokens < amount:
             return False
-        self._tokens -= amount
+        self._tokens = tokens - amount
         return True
 
     def charge(self, now: float, amount: float) -> float:
         """Count what has passed already. Returns the seconds until nothing is owed; 0 while something is left."""
-        self._fill(now)
+        self.take(now, 0)
         self._tokens -= amount
         return max(0.0, -self._tokens / self._rate)
-
-    def _fill(self, now: float) -> None:
-        self._tokens = min(self._burst, self._tokens + (now - self._since) * self._rate)
-        self._since = now

@@ -7,6 +7,9 @@ from typing import Protocol
 SECONDS_A_TURN = 0.002
 """Time that reading may take in one turn of the event loop, before everything else has its own."""
 
+CHEAP_READ = 0.0005
+"""Seconds. Cheaper reads are not charged: the count of frames and bytes bounds them."""
+
 BYTES_A_READ = 16 * 1024
 """Bytes that one connection takes in at a time: more than one message of a usual call."""
 
@@ -14,8 +17,11 @@ BYTES_A_READ = 16 * 1024
 class Reader(Protocol):
     """A connection with something to read."""
 
-    def read(self) -> bool:
+    def read(self, now: float) -> bool:
         """Read a little. Whether there is more."""
+
+    def charge(self, now: float, seconds: float) -> bool:
+        """Count what reading took. False if that was too much, and the reader asks again by itself after a rest."""
 
     def wait(self) -> None:
         """Take in no more, until `read` was called and there was no more."""
@@ -47,6 +53,8 @@ class Turns:
             self._let_read(reader)
         else:
             self._line_up(reader, self._new)
+        if self._spent >= SECONDS_A_TURN:
+            self._be_due()
 
     def _turn(self) -> None:
         self._is_due = False
@@ -67,11 +75,11 @@ class Turns:
 
     def _let_read(self, reader: Reader) -> None:
         start = self._clock()
-        if reader.read():
+        has_more = reader.read(start)
+        now = self._clock()
+        self._spent += now - start
+        if (now - start < CHEAP_READ or reader.charge(now, now - start)) and has_more:
             self._line_up(reader, self._behind)
-        self._spent += self._clock() - start
-        if self._spent >= SECONDS_A_TURN:
-            self._be_due()
 
     def _line_up(self, reader: Reader, line: deque[Reader]) -> None:
         reader.wait()

@@ -16,6 +16,8 @@ from wire import BareSocket
 VOLLEYS = 200
 VOLLEY = b"\x89\x80\0\0\0\0" * (128 * 1024 // 6)
 """128 KiB of empty pings."""
+PAUSE = 1.0
+"""Seconds from one volley of a connection to the next: this program leaves the processor to the others."""
 
 ROOMS_OF_NUMBERS = 4
 NUMBERS = json.dumps({"type": "offer", "payload": [1] * 32_500}, separators=(",", ":")).encode()
@@ -32,6 +34,7 @@ async def fire_volleys(address: tuple[str, int], there: asyncio.Semaphore) -> No
                 bare.writer.write(VOLLEY)
                 while await bare.reader.read(65536):
                     pass
+        await asyncio.sleep(PAUSE)
 
 
 async def send_numbers(address: tuple[str, int], room: str, there: asyncio.Semaphore) -> None:

@@ -14,8 +14,8 @@ from wire import client_of, joined_pair
 
 FLOOD = Path(__file__).parent / "flood.py"
 ROUNDS = 5
-MESSAGES_A_ROUND = 100
-SECONDS_A_ROUND = 2.5
+MESSAGES_A_ROUND = 60
+SECONDS_A_ROUND = 3.0
 P99, LONGEST = 0.050, 0.250
 
 

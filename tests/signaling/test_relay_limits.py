@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from random import Random
@@ -116,6 +117,54 @@ class TestFloods:
             for _ in range(1000):
                 bare.send_frame(opcode, b"", fin=fin)
             assert await bare.read_close() == 1008
+
+    async def test_bytes_count_beside_frames(self, start_relay: StartRelay) -> None:
+        relay = await start_relay(byte_burst=10_000, byte_rate=0.001, rate_limit_patience=3)
+        async with client_of(relay.url) as one, client_of(relay.url) as two:
+            await joined_pair(one, two)
+            await one.send("offer", "x" * 9_000)
+            await two.expect_forwarded("offer", "x" * 9_000)
+            await one.send("offer", "y" * 9_000)
+            await one.expect_error("rate-limited")
+            await one.send("ice-candidate", "small")
+            await two.expect_forwarded("ice-candidate", "small")
+            for _ in range(3):
+                await one.send("offer", "y" * 9_000)
+            assert await one.expect_closed() == 1008
+            await two.expect("peer-disconnected")
+
+    async def test_a_message_with_one_fragment_too_much_is_dropped_whole(self, start_relay: StartRelay) -> None:
+        relay = await start_relay(byte_burst=10_000, byte_rate=0.001)
+        async with client_of(relay.url) as one, client_of(relay.url) as two:
+            await joined_pair(one, two)
+            await one.send_text(['{"type":"offer","payload":"', "x" * 9_990, '"}'])
+            await one.expect_error("rate-limited")
+            await two.expect_nothing()
+
+    async def test_time_counts_too_but_loses_nothing(self, start_relay: StartRelay) -> None:
+        relay = await start_relay(processing_burst=0.0, processing_rate=0.01)
+        numbers = [1] * 20_000
+        async with client_of(relay.url) as one, client_of(relay.url) as two:
+            await joined_pair(one, two)
+            start = time.monotonic()
+            for _ in range(4):
+                await one.send("offer", numbers)
+            for _ in range(4):
+                await two.expect_forwarded("offer", numbers)
+            assert time.monotonic() - start > 0.1  # each takes the relay some milliseconds
+
+    async def test_nothing_is_read_after_the_flood_was_cut_off(self, start_relay: StartRelay) -> None:
+        relay = await start_relay(message_burst=10, message_rate=0.001, rate_limit_patience=5)
+        async with BareSocket.open(relay.address) as bare:
+            await bare.shake_hands()
+            for number in range(10_000):
+                bare.send_frame(PING, b"%d" % number)
+            pongs = []
+            while (frame := await bare.read_frame())[0] == PONG:
+                pongs.append(frame[1])
+            assert pongs == [b"%d" % number for number in range(15)]
+            assert frame[0] == 0x8
+            assert await bare.read_to_end() == b""
 
     async def test_a_message_that_never_ends_ends_the_connection(self, start_relay: StartRelay) -> None:
         relay = await start_relay(ping_interval=0.5, ping_timeout=0.5)
