@@ -101,7 +101,7 @@ def measure(codec: Codec, kbits: int, noise: float) -> Outcome:
 
 def pictures(noise: float) -> Iterator[av.VideoFrame]:
     """The same every time."""
-    picture = MovingPicture(Texture.make(WIDTH, HEIGHT), WIDTH, HEIGHT)
+    picture = MovingPicture([Texture.make(WIDTH, HEIGHT)], WIDTH, HEIGHT)
     chance = np.random.default_rng(1)
     grains = [chance.normal(0, noise, (HEIGHT, WIDTH)).round().astype(np.int16) for _ in range(6)]
     for number in range(PICTURES):

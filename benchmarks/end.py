@@ -51,8 +51,8 @@ class EndOptions:
 
     def picture(self) -> MovingPicture:
         """The picture to send."""
-        texture = Texture.read(Path(self.texture), self.width, self.height)
-        return MovingPicture(texture, self.width, self.height)
+        stills = Texture.read(Path(self.texture), self.width, self.height)
+        return MovingPicture(stills, self.width, self.height)
 
     def video_track(self, picture: MovingPicture) -> PictureTrack:
         """A camera that sees the picture."""

@@ -3,12 +3,15 @@
 A still, the texture, is made once. Every frame shows it as a camera that stands would, and in front of it an inset, a
 part of it, that moves to and fro as a person does; over the top eighth lies the bar code.
 
+The other picture is footage: a texture of several stills, one after another to and fro, and no inset.
+
 All of it is integers, so that `chrome/picture.js` draws the same picture from the same texture, and a receiver can
 draw what was sent once more to compare it with what came.
 """
 
 import fractions
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,20 +59,21 @@ class Texture:
         file.write_bytes(b"".join(plane.tobytes() for plane in self.planes))
 
     @classmethod
-    def read(cls, file: Path, width: int, height: int) -> "Texture":
-        """What `write` wrote, for a picture of this size."""
-        data = np.fromfile(file, np.uint8)
-        luma, chroma = height * width, height * width // 4
-        u, v = data[luma : luma + chroma], data[luma + chroma :]
-        half = (height // 2, width // 2)
-        return cls((data[:luma].reshape(height, width), u.reshape(half), v.reshape(half)))
+    def read(cls, file: Path, width: int, height: int) -> "list[Texture]":
+        """What `write` wrote, for pictures of this size, however many of them the file holds."""
+        luma, half = height * width, (height // 2, width // 2)
+        stills = np.fromfile(file, np.uint8).reshape(-1, luma * 3 // 2)
+        return [
+            cls((data[:luma].reshape(height, width), *(part.reshape(half) for part in np.split(data[luma:], 2))))
+            for data in stills
+        ]
 
 
 class MovingPicture:
     """Draws the frames of one size."""
 
-    def __init__(self, texture: Texture, width: int, height: int) -> None:
-        self._texture = texture
+    def __init__(self, stills: Sequence[Texture], width: int, height: int) -> None:
+        self._stills = stills
         self._size = (width, height)
 
     def draw(self, counter: int, clock_ms: int) -> av.VideoFrame:
@@ -78,10 +82,14 @@ class MovingPicture:
         frame = av.VideoFrame(width, height, "yuv420p")
         views = planes(frame)
         inset_width, inset_height = width // 16 * 2, height // 12 * 2
+        last = len(self._stills) - 1
+        stills = self._stills[to_and_fro(counter, last) if last else 0]
         inset = (2 * to_and_fro(counter, (width - inset_width) // 2), height // 4 * 2 - height // 8)
-        for index, (view, still) in enumerate(zip(views, self._texture.planes, strict=True)):
+        for index, (view, still) in enumerate(zip(views, stills.planes, strict=True)):
             shift = 1 if index else 0
             view[:] = still
+            if last:
+                continue
             x, y, w, h = (value >> shift for value in (*(v // 2 * 2 for v in inset), inset_width, inset_height))
             view[y : y + h, x : x + w] = still[:h, :w]
         barcode.draw(views[0], counter, clock_ms)

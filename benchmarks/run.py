@@ -64,6 +64,14 @@ def measure_calls(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     yield quality.tabulate(measured, options)
 
 
+def measure_footage(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
+    """The same of calls that send a film, which costs an encoder more than the usual picture."""
+    options = CallOptions(samples=True, footage=True)
+    measured = rounds.measure(stage, plan.some(SYSTEMS), options, plan.rounds, plan.times)
+    yield latency.tabulate(measured, options)
+    yield quality.tabulate(measured, options)
+
+
 def measure_variants(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
     """The peer with other policies, and without the seam: one short call of each."""
     measured = rounds.measure(stage, VARIANTS, CallOptions(), 1, plan.short_times)
@@ -105,6 +113,7 @@ def measure_memory(stage: Stage, plan: Plan, run: Run) -> Iterator[Table]:
 PARTS: dict[str, Part] = {
     "first-frame": measure_first_frames,
     "calls": measure_calls,
+    "footage": measure_footage,
     "variants": measure_variants,
     "lines": measure_lines,
     "formats": measure_formats,

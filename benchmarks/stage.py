@@ -17,6 +17,7 @@ from typing import Self
 import psutil
 from playwright.sync_api import Playwright, sync_playwright
 
+from benchmarks import footage
 from benchmarks.browser import CHROMIUM, Chrome
 from benchmarks.end import EndOptions
 from benchmarks.ends import REPOSITORY, End
@@ -40,13 +41,16 @@ class CallOptions:
     subject_offers: bool = True
     silent_stun: bool = False
     """Whether both ends are given a STUN server that never answers."""
+    footage: bool = False
+    """Whether a film is sent instead of the usual picture."""
     samples: bool = False
     """Whether frames are kept to compare them."""
 
     @property
     def words(self) -> str:
         """For people."""
-        return f"{self.width}x{self.height} at {self.fps:g} frames/s, {self.codec}"
+        footage = ", footage" if self.footage else ""
+        return f"{self.width}x{self.height} at {self.fps:g} frames/s, {self.codec}{footage}"
 
 
 class Stage:
@@ -112,12 +116,15 @@ class Stage:
     def picture(self, options: CallOptions) -> MovingPicture:
         """What is sent in such a call."""
         size = (options.width, options.height)
-        return MovingPicture(Texture.read(self.texture(*size), *size), *size)
+        return MovingPicture(Texture.read(self.texture(options), *size), *size)
 
-    def texture(self, width: int, height: int) -> Path:
-        """The file with the texture for pictures of this size."""
-        file = self._folder / f"{width}x{height}.i420"
-        if not file.exists():
+    def texture(self, options: CallOptions) -> Path:
+        """The file with the texture for the pictures of such a call."""
+        width, height = options.width, options.height
+        file = self._folder / f"{width}x{height}{'-footage' if options.footage else ''}.i420"
+        if not file.exists() and options.footage:
+            footage.write(file, width, height)
+        elif not file.exists():
             Texture.make(width, height).write(file)
         return file
 
@@ -134,7 +141,7 @@ class Stage:
                     relay=self.relay,
                     room=room,
                     role=role,
-                    texture=str(self.texture(options.width, options.height)),
+                    texture=str(self.texture(options)),
                     width=options.width,
                     height=options.height,
                     fps=options.fps,

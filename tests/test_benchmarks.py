@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.async_api import async_playwright
 
-from benchmarks import barcode
+from benchmarks import barcode, footage
 from benchmarks.browser import CHROMIUM
 from benchmarks.picture import MovingPicture, Texture
 from benchmarks.samples import Sample, compare
@@ -25,9 +25,15 @@ def texture() -> Texture:
     return Texture.make(WIDTH, HEIGHT)
 
 
-async def test_a_page_draws_and_reads_the_same_picture(texture: Texture, tmp_path: Path) -> None:
-    texture.write(tmp_path / "texture")
-    made = planes(MovingPicture(texture, WIDTH, HEIGHT).draw(COUNTER, CLOCK))
+@pytest.mark.parametrize("film", [False, True])
+async def test_a_page_draws_and_reads_the_same_picture(film: bool, texture: Texture, tmp_path: Path) -> None:
+    if film:
+        footage.write(tmp_path / "texture", WIDTH, HEIGHT, count=3)
+    else:
+        texture.write(tmp_path / "texture")
+    stills = Texture.read(tmp_path / "texture", WIDTH, HEIGHT)
+    assert len(stills) == (3 if film else 1)
+    made = planes(MovingPicture(stills, WIDTH, HEIGHT).draw(COUNTER, CLOCK))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await browser.new_page()
@@ -50,7 +56,7 @@ async def test_a_page_draws_and_reads_the_same_picture(texture: Texture, tmp_pat
 
 
 def test_known_differences_are_measured(texture: Texture) -> None:
-    picture = MovingPicture(texture, WIDTH, HEIGHT)
+    picture = MovingPicture([texture], WIDTH, HEIGHT)
     sent = planes(picture.draw(COUNTER, CLOCK))[0]
     sighting = Sighting(0.0, COUNTER, CLOCK % 2**24, WIDTH, HEIGHT)
     disturbed = np.clip(sent.astype(int) + np.random.default_rng(1).choice([-5, 5], sent.shape), 0, 255)
@@ -65,7 +71,7 @@ def test_known_differences_are_measured(texture: Texture) -> None:
 
 
 def test_a_frame_of_another_moment_is_told_from_the_one_that_was_sent(texture: Texture) -> None:
-    picture = MovingPicture(texture, WIDTH, HEIGHT)
+    picture = MovingPicture([texture], WIDTH, HEIGHT)
     later = planes(picture.draw(COUNTER + 1, CLOCK))[0]
     (found,) = compare([Sample(Sighting(0.0, COUNTER, CLOCK % 2**24, WIDTH, HEIGHT), later)], picture)
     assert found.psnr < 35

@@ -6,18 +6,19 @@
   const even = (value) => Math.floor(value / 2) * 2;
 
   class MovingPicture {
-    #texture; // [Uint8Array, ...]: Y, U and V
+    #stills; // [[Uint8Array, ...], ...]: Y, U and V of each
     #width;
     #height;
 
-    /** `texture` is an ArrayBuffer with the three planes, one after the other. */
+    /** `texture` is an ArrayBuffer with the three planes of each still, one after the other. */
     constructor(texture, width, height) {
       const luma = width * height;
-      this.#texture = [
-        new Uint8Array(texture, 0, luma),
-        new Uint8Array(texture, luma, luma / 4),
-        new Uint8Array(texture, (luma * 5) / 4, luma / 4),
-      ];
+      const size = (luma * 3) / 2;
+      this.#stills = Array.from({ length: texture.byteLength / size }, (_, number) => [
+        new Uint8Array(texture, number * size, luma),
+        new Uint8Array(texture, number * size + luma, luma / 4),
+        new Uint8Array(texture, number * size + (luma * 5) / 4, luma / 4),
+      ]);
       this.#width = width;
       this.#height = height;
     }
@@ -25,17 +26,21 @@
     /** The frame as I420, without padding, in `data` if it is given. `clock` is Unix time in milliseconds. */
     draw(counter, clock, data = new Uint8Array((this.#width * this.#height * 3) / 2)) {
       const [width, height] = [this.#width, this.#height];
+      const last = this.#stills.length - 1;
+      const stills = this.#stills[last ? toAndFro(counter, last) : 0];
       const insetWidth = Math.floor(width / 16) * 2;
       const insetHeight = Math.floor(height / 12) * 2;
       const insetX = 2 * toAndFro(counter, Math.floor((width - insetWidth) / 2));
       const insetY = even(Math.floor(height / 4) * 2 - Math.floor(height / 8));
       let start = 0;
-      this.#texture.forEach((still, index) => {
+      stills.forEach((still, index) => {
         const shift = index ? 1 : 0;
         const plane = data.subarray(start, start + still.length);
         plane.set(still);
-        const size = [insetWidth >> shift, insetHeight >> shift];
-        copy(plane, width >> shift, insetX >> shift, insetY >> shift, still, width >> shift, 0, 0, ...size);
+        if (!last) {
+          const size = [insetWidth >> shift, insetHeight >> shift];
+          copy(plane, width >> shift, insetX >> shift, insetY >> shift, still, width >> shift, 0, 0, ...size);
+        }
         start += plane.length;
       });
       bench.drawCode(data.subarray(0, width * height), width, height, counter, Math.floor(clock));

@@ -13,7 +13,7 @@ from peer.media.pictures import planes
 
 CLIPS = {
     "animation": ("bigbuckbunny.mp4", (1280, 720)),
-    "bicycles": ("bikes.mp4", (960, 408)),
+    "bicycles": ("bikes.mp4", (800, 340)),
     "talking head": ("carphone_pristine.mp4", (528, 432)),
 }
 """Files, and the sizes that they are shown in."""

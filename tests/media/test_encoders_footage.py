@@ -16,11 +16,13 @@ from peer.media.encoders.vp8 import Vp8Encoder
 from tests.media.footage import CLIPS, FPS, luma_psnr, pictures
 
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90_000, payloadType=97)
-COUNT, SETTLING = 60, 20
+COUNT, SETTLING = 48, 16
 SKIPPED = {"bicycles": 90}
 """Pictures before the clip moves."""
 RATES = (1_000_000, 2_500_000)
 NOISES = (0.0, 3.0)
+
+pytestmark = pytest.mark.timeout(300)  # on a machine that has much else to do: each takes 5 to 12 s of processor time
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ def test_no_worse_than_stock_and_better_on_average_at_its_rate(clip: str, monkey
     for noise, bitrate in itertools.product(NOISES, RATES):
         theirs = measure(StockEncoder(bitrate, monkeypatch), clip, noise)
         ours = measure(Vp8Encoder(bitrate), clip, noise)
+        # In its first second a call has bits to spare, with both.
         assert 0.95 * theirs.bitrate <= ours.bitrate <= 1.05 * bitrate, f"{clip}, noise {noise}"
         gains[noise, bitrate] = ours.psnr - theirs.psnr
     assert min(gains.values()) > 0, gains
