@@ -191,7 +191,10 @@ async def test_a_kind_that_the_call_was_made_without_comes_with_the_next(relay: 
         async with Peer(role="answerer", signaling=relay.url, **RECEIVER) as other:
             await hear(other)
             await one.switch(video="test")
-            assert story.of(Notice) == [Notice("this call was made without video: it is sent from the next call on")]
+            assert story.of(Notice) == [
+                Notice("the partner sends no sound and no picture"),
+                Notice("this call was made without video: it is sent from the next call on"),
+            ]
         async with Peer(role="answerer", signaling=relay.url, **RECEIVER) as other:
             await see(other)
 

@@ -82,7 +82,7 @@ async def test_the_partner_gets_the_very_bits_of_the_film(
         assert sender.calls == 1
     assert share_alike(seen[-50:], path) == 1.0  # before that, the partner may have missed the beginning
     assert pitch == pytest.approx(440, abs=5)
-    assert [notice.message for notice in story.of(Notice)] == [
+    assert [notice.message for notice in story.of(Notice) if PASSED in notice.message] == [
         f"the pictures of {path.name} {PASSED} ({codec.upper()}), without coding them anew"
     ]
     (ended,) = story.of(CallEnded)
@@ -114,7 +114,7 @@ async def test_what_does_not_fit_is_coded_anew(
         seen = await watch(partner, 20)
     assert share_alike(seen, path) < 0.1
     assert all(counter >= 0 for counter, _ in seen) or options.get("size")
-    assert story.of(Notice) == []
+    assert [notice for notice in story.of(Notice) if PASSED in notice.message] == []
 
 
 @pytest.mark.parametrize("codec", ["h264", "vp8"])
