@@ -1,7 +1,7 @@
 """The code at the top of every picture: which frame it is, and when it was made.
 
-The same as in the peer's own test picture (`peer.media.testpattern`), with a reader that looks at one line of pixels
-only: a receiver that is measured must not spend its time on being measured.
+The same as in the peer's own test picture (`peer.media.sources.drawn.testpattern`), with a reader that looks at one
+line of pixels only: a receiver that is measured must not spend its time on being measured.
 """
 
 from functools import lru_cache
@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from peer.media.testpattern import CELLS, WRAP, TestReading, crc8
+from peer.media.sources.drawn.testpattern import CELLS, WRAP, TestReading, crc8
 
 Plane = npt.NDArray[np.uint8]
 

@@ -21,10 +21,10 @@ from benchmarks.picture import MovingPicture, Texture
 from benchmarks.samples import psnr
 from benchmarks.tables import Table
 from benchmarks.watch import median
-from peer.media.encoders.base import VideoEncoder
+from peer.media.base.encoder import VideoEncoder
+from peer.media.base.pictures import planes
 from peer.media.encoders.h264 import H264Encoder
 from peer.media.encoders.vp8 import Vp8Encoder
-from peer.media.pictures import planes
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 KBITS = (300, 1000, 2500)

@@ -19,7 +19,7 @@ from benchmarks import barcode
 from benchmarks.picture import MovingPicture, PictureTrack, Texture
 from benchmarks.samples import sample_period_ms
 from benchmarks.watch import Sighting
-from peer.media.pictures import planes
+from peer.media.base.pictures import planes
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from aiortc import MediaStreamTrack
 
 from benchmarks.end import EndOptions, Reporter
 from peer import Peer, events
-from peer.media.testsource import TestSource
+from peer.media.sources.drawn.testsource import TestSource
 
 
 class PictureSource:

@@ -22,8 +22,8 @@ from aiortc import MediaStreamError, MediaStreamTrack
 
 from benchmarks import barcode
 from benchmarks.barcode import Plane
-from peer.media.pacing import Pacer
-from peer.media.pictures import planes
+from peer.media.base.pacing import Pacer
+from peer.media.base.pictures import planes
 
 LEAVES = 250
 TIME_BASE = fractions.Fraction(1, 90000)

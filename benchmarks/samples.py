@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.barcode import Plane
 from benchmarks.picture import MovingPicture
 from benchmarks.watch import Sighting
-from peer.media.pictures import planes
+from peer.media.base.pictures import planes
 
 FIRST_MS = 5000.0
 """The first part of a call: what a person sees who has just come."""

@@ -22,7 +22,7 @@ from aiortc import (
 from aiortc.sdp import candidate_from_sdp
 
 from benchmarks.end import EndOptions, Reporter
-from peer.media.testsource import ToneTrack
+from peer.media.sources.drawn.testsource import ToneTrack
 from signaling.client import SignalingClient
 from signaling.messages import Forward, Joined, Ready, Role
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peer import Peer, PeerError
-from peer.console import Console
+from peer.cli.console import Console
 
 Picture = npt.NDArray[np.uint8]
 Box = Sequence[int]  # left, top, width, height, in pixels

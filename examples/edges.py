@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peer import Peer, PeerError
-from peer.console import Console
+from peer.cli.console import Console
 
 
 def edges(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ import sys
 import cv2
 
 from peer import Peer, PeerError
-from peer.console import Console
+from peer.cli.console import Console
 
 
 async def read(relay: str | None = None) -> None:

@@ -10,7 +10,7 @@ import statistics
 import time
 
 from peer import Peer
-from peer.media.testpattern import WRAP, read_test_picture
+from peer.media.sources.drawn.testpattern import WRAP, read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 

@@ -12,8 +12,8 @@ import contextlib
 import sys
 
 from peer import Peer, PeerError
-from peer.console import Console
-from peer.media.recorder import Recorder
+from peer.cli.console import Console
+from peer.media.sinks.recording.recorder import Recorder
 
 
 async def record(file: str, relay: str | None = None) -> None:

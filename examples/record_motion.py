@@ -15,9 +15,9 @@ import av
 import numpy as np
 
 from peer import Peer, PeerError
-from peer.console import Console
-from peer.media.pictures import planes
-from peer.media.recorder import Recorder
+from peer.cli.console import Console
+from peer.media.base.pictures import planes
+from peer.media.sinks.recording.recorder import Recorder
 
 CHANGED = 12  # levels of brightness, of 255, by which a point must differ to have changed
 MUCH = 0.01  # of all points: so many have changed when something moves

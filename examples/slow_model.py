@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peer import Peer, PeerError
-from peer.console import Console
+from peer.cli.console import Console
 
 SECONDS = 0.2  # that the model takes
 

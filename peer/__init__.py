@@ -23,7 +23,7 @@ from peer.errors import (
 
 if TYPE_CHECKING:
     from peer.config import PeerOptions
-    from peer.media.framesource import FrameSource
+    from peer.media.sources.framesource import FrameSource
     from peer.peer import Peer
 
 __all__ = [
@@ -47,7 +47,7 @@ def __getattr__(name: str) -> Any:
 
         return Peer
     if name == "FrameSource":
-        from peer.media.framesource import FrameSource  # noqa: PLC0415
+        from peer.media.sources.framesource import FrameSource  # noqa: PLC0415
 
         return FrameSource
     if name == "PeerOptions":

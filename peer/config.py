@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from peer.candidate_policy import CandidatePolicy
 from peer.errors import UsageError
 from peer.ice_servers import MAX_ICE_SERVERS, IceServer, parse_ice_server
-from peer.media.bitrate import MAX_BITRATE, MIN_BITRATE
+from peer.rtp.congestion import MAX_BITRATE, MIN_BITRATE
 from signaling.admission import parse_origin, parse_token
 from signaling.messages import Role, printable
 
@@ -24,7 +24,7 @@ ENCODERS = (
     *("h264_nvenc", "h264_qsv", "h264_amf", "h264_videotoolbox", "h264_v4l2m2m"),
 )
 LATENCIES = ("low", "balanced", "smooth")
-"""The values of `peer.media.latency.Latency`, which is not loaded for `peer --help`."""
+"""The values of `peer.rtp.latency.Latency`, which is not loaded for `peer --help`."""
 
 _BITRATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([kKM]?)")
 _SIZE = re.compile(r"(\d{1,5})[xX](\d{1,5})")

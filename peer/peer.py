@@ -8,28 +8,29 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from peer import events, jsep
+from peer import events
 from peer.background import describe, start_task, telling
-from peer.call import Call
 from peer.candidate_policy import CandidatePolicy
 from peer.config import PeerOptions, parse_bitrate
-from peer.connection import KINDS, ConnectionOptions, Listener
-from peer.driver import Driver
 from peer.errors import PeerError, SignalingError, UsageError
 from peer.events import CallEnded, PeerEvent
 from peer.ice_servers import IceServer
-from peer.local_relay import LocalRelay
-from peer.media.frames import FrameSink, FrameStream
-from peer.media.latency import Latency
-from peer.media.opening import open_sources
-from peer.media.outgoing import Outgoing
-from peer.media.sink import FiguresSink
-from peer.media.sinks import SinkRequest, open_sinks
-from peer.media.source import SourceRequest
-from peer.media.transforming import Transform, make_transform
-from peer.membership import Membership
-from peer.network import watch_addresses
-from peer.stats import Snapshot
+from peer.media.base.frames import FrameSink, FrameStream
+from peer.media.base.sink import FiguresSink
+from peer.media.base.source import SourceRequest
+from peer.media.sending.outgoing import Outgoing
+from peer.media.sending.transforming import Transform, make_transform
+from peer.media.sinks.opening import SinkRequest, open_sinks
+from peer.media.sources.opening import open_sources
+from peer.rtp.latency import Latency
+from peer.session import jsep
+from peer.session.addresses import watch_addresses
+from peer.session.call import Call
+from peer.session.connection import KINDS, ConnectionOptions, Listener
+from peer.session.driver import Driver
+from peer.session.local_relay import LocalRelay
+from peer.session.membership import Membership
+from peer.session.stats import Snapshot
 from signaling import messages
 from signaling.client import SignalingClient, SignalingConnectError
 from signaling.messages import printable
@@ -37,8 +38,8 @@ from signaling.messages import printable
 if TYPE_CHECKING:
     import av
 
-    from peer.media.sink import Sink
-    from peer.media.source import Source
+    from peer.media.base.sink import Sink
+    from peer.media.base.source import Source
 
 
 class Peer:

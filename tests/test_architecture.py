@@ -23,59 +23,72 @@ SANS_IO = {
     "signaling.ratelimit",
     "signaling.framing",
     "signaling.turns",
-    "peer.negotiation",
-    "peer.inbox",
-    "peer.jsep",
-    "peer.linelimit",
-    "peer.sdp",
-    "peer.sections",
-    "peer.agreement",
+    "peer.session.negotiation",
+    "peer.session.inbox",
+    "peer.session.jsep",
+    "peer.cli.line_limit",
+    "peer.sdp.description",
+    "peer.sdp.sections",
+    "peer.session.agreement",
     "peer.candidate_policy",
     "peer.ice_servers",
     "peer.events",
     "peer.errors",
-    "peer.media.assembly",
-    "peer.media.bitrate",
-    "peer.media.fitting",
-    "peer.media.coded",
-    "peer.media.jitterbuffer",
-    "peer.media.keyframes",
-    "peer.media.latency",
-    "peer.media.opus",
-    "peer.media.packets",
-    "peer.media.modes",
-    "peer.media.reception",
-    "peer.media.rtp",
-    "peer.media.soundbuffer",
-    "peer.media.transportcc",
+    "peer.rtp.assembly",
+    "peer.rtp.congestion",
+    "peer.rtp.adaptation",
+    "peer.media.base.coded",
+    "peer.rtp.jitterbuffer",
+    "peer.rtp.keyframes",
+    "peer.rtp.latency",
+    "peer.rtp.opus",
+    "peer.rtp.payload",
+    "peer.media.sources.devices.modes",
+    "peer.rtp.reception",
+    "peer.rtp.packet",
+    "peer.rtp.soundbuffer",
+    "peer.rtp.transportcc",
 }
 IO_MODULES = {"asyncio", "socket", "ssl", "threading", "websockets", "aiortc", "aioice", "http", "subprocess", "av"}
 
-LAYERS = [
-    {"peer.cli", "peer.__main__", "peer.commands"},
-    {"peer.peer", "peer.console", "peer.keyboard"},
-    {"peer.checks"},
-    {"peer.driver", "peer.local_relay", "peer.membership"},
-    {"peer.call"},
-    {"peer.connection", "peer.network"},
-    {"peer.exchange"},
-    {"peer.negotiation", "peer.inbox", "peer.linelimit", "peer.stats", "peer.config", "peer.media"},
-    {"peer._aiortc"},
-    {"peer.agreement"},
-    {
-        "peer.jsep",
-        "peer.sdp",
-        "peer.sections",
-        "peer.ice_servers",
-        "peer.candidate_policy",
-        "peer.events",
-        "peer.errors",
-        "peer.background",
+LEAVES = {"errors", "events", "background", "candidate_policy", "ice_servers", "sdp"}
+"""Modules beside the rooms that know nothing of the rooms: whoever needs one may import it, also they each other."""
+
+MAY_IMPORT = {
+    "__init__": {"peer", "config", "media.sources", "media.base"},
+    "__main__": {"cli"},
+    "cli": {
+        "peer",
+        "config",
+        "session",
+        "media",
+        "media.base",
+        "media.encoders",
+        "media.sinks",
+        "media.sources",
+        "media.sources.devices",
+        "media.sources.drawn",
     },
-]
-"""From the top down: a module imports from its own layer or those below. `peer.media` and the seam share encoders."""
-MAY_RISE = {("peer._aiortc", "peer.media")}
-"""The seam puts our encoders and our assembly, which know nothing of aiortc's insides, in the place of aiortc's."""
+    "peer": {"config", "session", "rtp", "media.base", "media.sending", "media.sinks", "media.sources"},
+    "session": {"config", "_aiortc", "rtp", "media.base", "media.sending", "media.sinks"},
+    "config": {"rtp"},
+    "_aiortc": {"rtp", "media.base", "media.encoders"},
+    "rtp": set(),
+    "media": {"media.sound_cards", "media.sources", "media.sources.devices", "media.sinks.speaker"},
+    "media.base": {"rtp"},
+    "media.encoders": {"rtp", "media.base"},
+    "media.sound_cards": set(),
+    "media.sources": {"media.base", "media.sources.devices", "media.sources.drawn", "media.sources.film"},
+    "media.sources.devices": {"media.base", "media.sound_cards", "media.sources.drawn"},
+    "media.sources.drawn": {"media.base"},
+    "media.sources.film": {"rtp", "media.base", "media.encoders", "media.sources.drawn"},
+    "media.sending": {"media.base", "media.sources"},
+    "media.sinks": {"media.base", "media.sinks.recording", "media.sinks.speaker", "media.sinks.window"},
+    "media.sinks.recording": {"media.base"},
+    "media.sinks.speaker": {"media.base", "media.sound_cards"},
+    "media.sinks.window": {"media.base"},
+}
+"""For each room of `peer` the rooms that its modules may import from, beside their own and the leaves."""
 
 
 def module_of(path: Path) -> str:
@@ -99,44 +112,50 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def unit_of(module: str) -> str:
-    """The part of the map that a module belongs to."""
-    parts = module.split(".")
-    return ".".join(parts[:2]) if parts[0] == "peer" else module
+MODULES = {module_of(path) for path in SOURCES}
+ROOMS = {module_of(path) for path in SOURCES if path.name == "__init__.py"}
 
 
-def layer_of(unit: str) -> int | None:
-    return next((index for index, layer in enumerate(LAYERS) if unit in layer), None)
+def room_of(module: str) -> str:
+    """The room that a module of `peer` stands in, without `peer.`; a module beside the rooms is a room of its own."""
+    if module == "peer":
+        return "__init__"
+    if module.startswith("peer.cli"):
+        return "cli"  # its commands and checks are loaded by their names
+    room = module if module in ROOMS else module.rpartition(".")[0]
+    return (module if room == "peer" else room).removeprefix("peer.")
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module_of)
 def test_imports_point_down(path: Path) -> None:
     module = module_of(path)
-    unit = unit_of(module)
     for imported in imports_of(path):
         if module.startswith("signaling"):
             assert not imported.startswith(("peer", "aiortc", "aioice", "av", "cv2")), f"{module} imports {imported}"
-        if not imported.startswith("peer.") or unit == "peer":
-            continue
-        above, below = layer_of(unit), layer_of(unit_of(imported))
-        if below is None:
-            continue  # a name of the package, not a module
-        assert above is not None, f"{unit} is not on the map: give it a layer"
-        assert below >= above or (unit, unit_of(imported)) in MAY_RISE, (
-            f"{module} imports {imported}, which is above it"
-        )
+        elif imported in MODULES - ROOMS and imported.startswith("peer."):
+            room, other = room_of(module), room_of(imported)
+            allowed = LEAVES | {room} | (set() if room in LEAVES else MAY_IMPORT[room])
+            assert other in allowed, f"{module} imports {imported}"
 
 
-def test_every_module_of_peer_has_a_layer() -> None:
-    units = {unit_of(module_of(path)) for path in SOURCES if module_of(path).startswith("peer.")}
-    assert {unit for unit in units if layer_of(unit) is None} == set()
+def test_the_rooms_form_no_circle() -> None:
+    open_rooms = dict(MAY_IMPORT)
+    while open_rooms:
+        done = {room for room, others in open_rooms.items() if not others & open_rooms.keys()}
+        assert done, f"in a circle: {sorted(open_rooms)}"
+        open_rooms = {room: others for room, others in open_rooms.items() if room not in done}
+
+
+def test_every_room_is_on_the_map() -> None:
+    rooms = {room_of(module) for module in MODULES - ROOMS if module.startswith("peer.")} | {"__init__"}
+    assert rooms - LEAVES == MAY_IMPORT.keys()
 
 
 def test_peer_uses_only_the_client_side_of_signaling() -> None:
     allowed = {"signaling", "signaling.admission", "signaling.client", "signaling.logs", "signaling.messages"}
     for path in SOURCES:
         module = module_of(path)
-        if not module.startswith("peer") or module == "peer.local_relay":
+        if not module.startswith("peer") or module == "peer.session.local_relay":
             continue
         foreign = {name for name in imports_of(path) if name.split(".")[0] == "signaling"}
         used = {".".join(name.split(".")[:2]) for name in foreign} - allowed
@@ -162,7 +181,7 @@ def test_only_the_seam_touches_privates(path: Path) -> None:
         if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
             assert not node.attr.startswith("_RTC"), f"{path.name}:{node.lineno} {node.attr}"
             continue
-        if path.name == "cli.py" and node.attr == "_actions":
+        if module_of(path) == "peer.cli.main" and node.attr == "_actions":
             continue  # argparse, which has no public list of its options
         assert node.attr in own, f"{path.name}:{node.lineno} touches {ast.unparse(node)}: that belongs into the seam"
 
@@ -171,11 +190,11 @@ STARTERS = {"create_task", "ensure_future", "Thread", "run_in_executor", "run_co
 SEEN_TO = {
     ("peer.background", "job"),
     ("peer.background", "run"),
-    ("peer.connection", "self._ice.iceGatherer.gather()"),
-    ("peer.driver", "job"),
+    ("peer.session.connection", "self._ice.iceGatherer.gather()"),
+    ("peer.session.driver", "job"),
     ("peer._aiortc.ice", "_bounded(ask(server))"),
-    ("peer._aiortc.names", "_open()"),
-    ("peer.media.viewer", "self._read"),
+    ("peer._aiortc.mdns", "_open()"),
+    ("peer.media.sinks.window.viewer", "self._read"),
 }
 """What may be started without `peer.background`: `start_task` and `start_thread` themselves, tasks that are awaited
 or whose end is handled where they are made, and the thread of a program of its own."""
@@ -211,11 +230,11 @@ def test_a_file_holds_one_idea(path: Path) -> None:
     assert lines <= MAX_LINES, f"{path.relative_to(ROOT)} has {lines} lines"
 
 
-@pytest.mark.parametrize("command", ["peer", "signaling"])
+@pytest.mark.parametrize("command", ["peer.cli.main", "signaling.cli"])
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = (
-        f"import sys, {command}.cli\n"
-        f"try: {command}.cli.main(['--help'])\n"
+        f"import sys, {command}\n"
+        f"try: {command}.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'av', 'cv2', 'numpy', 'aiortc', 'aioice', 'playwright'} & set(sys.modules)\n"
         "sys.exit(f'loads {heavy}' if heavy else 0)"

@@ -13,7 +13,7 @@ from benchmarks.browser import CHROMIUM
 from benchmarks.picture import MovingPicture, Texture
 from benchmarks.samples import Sample, compare
 from benchmarks.watch import Sighting, Watch
-from peer.media.pictures import planes
+from peer.media.base.pictures import planes
 
 ROOT = Path(__file__).parent.parent
 WIDTH, HEIGHT = 320, 240

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from peer import ExitCode, PeerOptions, cli, events
+from peer import ExitCode, PeerOptions, events
 from peer.candidate_policy import CandidatePolicy
-from peer.commands import COMMANDS
+from peer.cli import main as cli
+from peer.cli.commands import COMMANDS
 from tests.network.namespaces import Namespace, Network
 
 ROOT = Path(__file__).parents[1]

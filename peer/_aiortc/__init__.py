@@ -11,7 +11,7 @@ import peer._aiortc.extensions  # noqa: F401 these put themselves in their place
 from peer._aiortc.ahead import prepare_media
 from peer._aiortc.connecting import TellingConnection, peer_connection
 from peer._aiortc.ice import TrickleConnection, host_addresses, ice_connection, keep_transport, selected_pair
-from peer._aiortc.names import Names, is_name
+from peer._aiortc.mdns import Names, is_name
 from peer._aiortc.receiver import Receiver, Tap
 from peer._aiortc.scope import STOCK, ours
 from peer._aiortc.sections import kinds_without_codec, leave_out_unoffered

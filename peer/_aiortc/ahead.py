@@ -13,7 +13,7 @@ from aiortc.rtcpeerconnection import filter_preferred_codecs
 
 from peer._aiortc.receiver import Receiver
 from peer._aiortc.sender import Sender
-from peer.media.codedtrack import is_coded
+from peer.media.base.codedtrack import is_coded
 
 
 def prepare_media(pc: RTCPeerConnection) -> None:

@@ -19,7 +19,7 @@ from aiortc.rtp import is_rtcp
 from peer._aiortc.ice import TrickleConnection
 from peer._aiortc.scope import is_ours
 from peer.background import watch
-from peer.media import rtp
+from peer.rtp import packet as rtp
 
 logger = logging.getLogger(__name__)
 

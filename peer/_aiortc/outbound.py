@@ -7,7 +7,7 @@ from aiortc import clock
 from aiortc.rtcrtpparameters import RTCRtpSendParameters
 
 from peer._aiortc.extensions import PLAYOUT_DELAY_URI
-from peer.media.latency import PlayoutRequest
+from peer.rtp.latency import PlayoutRequest
 
 HISTORY_PACKETS = 1024
 """How many sent packets can be sent again: over a second of 8 Mbit/s. A power of two, which divides 65536."""

@@ -23,22 +23,22 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack, TimestampMapper
 from aiortc.rtp import AnyRtcpPacket, RtcpByePacket, RtcpSrPacket
 from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats
 
-from peer._aiortc.decoder import Decoder, Task
+from peer._aiortc.decoder_thread import Decoder, Task
 from peer._aiortc.dtls import MediaTransport
-from peer._aiortc.feedback import Feedback
+from peer._aiortc.rtcp_in import Feedback
 from peer._aiortc.scope import is_ours
 from peer.background import start_task
-from peer.media import colourspace
-from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
-from peer.media.bitrate import suitable_bitrate
-from peer.media.coded import CodedMedia
-from peer.media.colourspace import SignalledColours
-from peer.media.jitterbuffer import JitterBuffer
-from peer.media.keyframes import starts_keyframe
-from peer.media.latency import HOLD, Latency
-from peer.media.opus import lost_packet
-from peer.media.rtp import RtpPacket, retransmitted
-from peer.media.soundbuffer import SoundBuffer
+from peer.media.base.coded import CodedMedia
+from peer.rtp import colourspace
+from peer.rtp.assembly import CodedFrame, MediaPacket, VideoAssembler
+from peer.rtp.colourspace import SignalledColours
+from peer.rtp.congestion import suitable_bitrate
+from peer.rtp.jitterbuffer import JitterBuffer
+from peer.rtp.keyframes import starts_keyframe
+from peer.rtp.latency import HOLD, Latency
+from peer.rtp.opus import lost_packet
+from peer.rtp.packet import RtpPacket, retransmitted
+from peer.rtp.soundbuffer import SoundBuffer
 
 logger = logging.getLogger(__name__)
 

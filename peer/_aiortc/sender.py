@@ -36,16 +36,16 @@ from aiortc.rtp import (
 )
 
 from peer._aiortc.burst import send_burst
-from peer._aiortc.coding import Coder
+from peer._aiortc.encoder_thread import Coder
 from peer._aiortc.outbound import HISTORY_PACKETS, OutboundStream
+from peer._aiortc.rtcp_out import SenderReports
 from peer._aiortc.scope import is_ours
-from peer._aiortc.sender_reports import SenderReports
 from peer.background import start_task
-from peer.media.bitrate import BitrateController
-from peer.media.codedtrack import Passage
-from peer.media.latency import Latency, PlayoutRequest
-from peer.media.packets import MAX_PAYLOAD
-from peer.media.sound import level_dbov
+from peer.media.base.codedtrack import Passage
+from peer.media.base.sound import level_dbov
+from peer.rtp.congestion import BitrateController
+from peer.rtp.latency import Latency, PlayoutRequest
+from peer.rtp.payload import MAX_PAYLOAD
 
 logger = logging.getLogger(__name__)
 

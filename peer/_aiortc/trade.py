@@ -4,7 +4,7 @@ from aiortc import RTCPeerConnection
 
 from peer._aiortc.receiver import Receiver
 from peer._aiortc.sender import Sender
-from peer.media.latency import Latency
+from peer.rtp.latency import Latency
 
 
 def set_latency(pc: RTCPeerConnection, latency: Latency) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import av.device
 
 from peer.errors import MediaError
-from peer.media import cards
-from peer.media.modes import Mode, usable
-from peer.media.screen import screens
-from peer.media.speakers import speakers
+from peer.media.sinks.speaker.speakers import speakers
+from peer.media.sound_cards import cards
+from peer.media.sources.devices.modes import Mode, usable
+from peer.media.sources.screen import screens
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def _speakers(platform: str) -> list[Entry]:
 
 
 def _linux_cameras() -> list[Entry]:
-    from peer.media import v4l2  # noqa: PLC0415 it exists on Linux only
+    from peer.media.sources.devices import v4l2  # noqa: PLC0415 it exists on Linux only
 
     nodes = v4l2.nodes()
     cards_, buses = Counter(node.card for node in nodes), Counter(node.bus for node in nodes)

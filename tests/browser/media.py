@@ -19,7 +19,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from peer.media.testpattern import TEST_TONE_HZ, read_test_picture
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ, read_test_picture
 
 Run = Callable[[str, Any], Awaitable[Any]]
 """Runs a JavaScript function of one argument in a page, and gives what its promise comes to."""

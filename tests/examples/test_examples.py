@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from peer import Peer
-from peer.media.testpattern import read_test_picture
+from peer.media.sources.drawn.testpattern import read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 

@@ -17,11 +17,11 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["peer", "aiortc.sdp", "aiortc.rtcpeerconnection", "signaling.messages"]):
-    from peer import jsep
-    from peer.connection import Connection, ConnectionOptions
     from peer.errors import NegotiationError
-    from peer.negotiation import Negotiation
-    from peer.sdp import Candidate, Description, parse_candidate, parse_description
+    from peer.sdp.description import Candidate, Description, parse_candidate, parse_description
+    from peer.session import jsep
+    from peer.session.connection import Connection, ConnectionOptions
+    from peer.session.negotiation import Negotiation
     from signaling.messages import MessageError, Role, parse_from_client, parse_from_relay
 
 CLONE_NEWNET = 0x40000000

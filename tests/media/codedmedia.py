@@ -6,9 +6,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from peer.media.coded import CodedMedia
-from peer.media.sound import BLOCK, block_frame
-from peer.media.testpattern import TestPicture
+from peer.media.base.coded import CodedMedia
+from peer.media.base.sound import BLOCK, block_frame
+from peer.media.sources.drawn.testpattern import TestPicture
 
 FPS = 25
 ENCODERS = {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 SHOW = """
 import sys, time, cv2
-from peer.media.testpattern import TestPicture
+from peer.media.sources.drawn.testpattern import TestPicture
 width, height, left, top = map(int, sys.argv[1:])
 picture = TestPicture(width, height)
 cv2.namedWindow("shown", cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)

@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from peer.media.pictures import planes
+from peer.media.base.pictures import planes
 
 CLIPS = {
     "animation": ("bigbuckbunny.mp4", (1280, 720)),

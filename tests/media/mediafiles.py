@@ -9,8 +9,8 @@ from typing import Any
 import av
 import numpy as np
 
-from peer.media.pictures import planes, to_yuv420p
-from peer.media.testpattern import TestPicture, read_test_picture
+from peer.media.base.pictures import planes, to_yuv420p
+from peer.media.sources.drawn.testpattern import TestPicture, read_test_picture
 
 
 @dataclass

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamError, MediaStreamTrack
 
-from peer.media.file import FileSource, open_file
-from peer.media.pictures import planes
-from peer.media.source import SourceRequest
-from peer.media.testpattern import read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.base.source import SourceRequest
+from peer.media.sources.drawn.testpattern import read_test_picture
+from peer.media.sources.film.file import FileSource, open_file
 
 BOTH = frozenset({"audio", "video"})
 

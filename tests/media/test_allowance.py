@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from peer.media.allowance import AT_FIRST, LEAST, START_SECONDS, STEP_SECONDS, Allowance
+from peer.rtp.allowance import AT_FIRST, LEAST, START_SECONDS, STEP_SECONDS, Allowance
 
 BEGUN_AT = 50.0
 

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.media.assembly import CodedFrame, MediaPacket, VideoAssembler
+from peer.rtp.assembly import CodedFrame, MediaPacket, VideoAssembler
 
 
 def picture(first: int, count: int, timestamp: int, *, key: bool = False) -> list[MediaPacket]:

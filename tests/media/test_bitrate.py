@@ -2,7 +2,7 @@
 
 import pytest
 
-from peer.media.bitrate import MIN_BITRATE, BitrateController, suitable_bitrate
+from peer.rtp.congestion import MIN_BITRATE, BitrateController, suitable_bitrate
 
 
 def at_hd(limit: int | None = None) -> BitrateController:

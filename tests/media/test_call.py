@@ -8,10 +8,10 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 from mediafiles import examine, flash_and_beep, make_file
 from noting import Notes
 
-from peer.media.file import open_file
-from peer.media.pump import Pump
-from peer.media.recorder import Recorder
-from peer.media.source import SourceRequest
+from peer.media.base.source import SourceRequest
+from peer.media.sinks.pump import Pump
+from peer.media.sinks.recording.recorder import Recorder
+from peer.media.sources.film.file import open_file
 
 BOTH = frozenset({"audio", "video"})
 

@@ -16,13 +16,13 @@ from mediafiles import flash_and_beep, make_file, strongest_frequency
 from noting import Notes
 
 from peer.errors import MediaError
-from peer.media import capture, standin
-from peer.media.capture import DeviceSource
-from peer.media.devices import Device, Opening
-from peer.media.pictures import planes
-from peer.media.probing import Found, find
-from peer.media.standin import StandIn
-from peer.media.testpattern import read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.sources.devices import capture, standin
+from peer.media.sources.devices.capture import DeviceSource
+from peer.media.sources.devices.devices import Device, Opening
+from peer.media.sources.devices.probing import Found, find
+from peer.media.sources.devices.standin import StandIn
+from peer.media.sources.drawn.testpattern import read_test_picture
 
 CAMERA = Device("video", "lavfi", [Opening("testsrc2=size=322x240:rate=50,format=yuv444p,realtime", "lavfi")])
 MICROPHONE = Device("audio", "lavfi", [Opening("sine=frequency=440:sample_rate=44100,arealtime", "lavfi")])

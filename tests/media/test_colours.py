@@ -11,10 +11,10 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from playing import open_it
 
 from peer import FrameSource
-from peer.media.encoders.base import TIME_BASE, prepared
+from peer.media.base.encoder import TIME_BASE, prepared
+from peer.media.base.pictures import planes, to_yuv420p
 from peer.media.encoders.h264 import H264Encoder
-from peer.media.pictures import planes, to_yuv420p
-from peer.media.recording import Recording
+from peer.media.sinks.recording.recording import Recording
 
 COLOURS = [(192, 128, 96), (96, 160, 64), (64, 96, 192), (224, 224, 224), (253, 0, 0), (0, 250, 0), (0, 0, 255)]
 NEAR = 2.1

@@ -3,8 +3,8 @@
 import av
 import pytest
 
-from peer.media.colourspace import ColourSpace, SignalledColours, parse
-from peer.media.rtp import RtpPacket, retransmitted
+from peer.rtp.colourspace import ColourSpace, SignalledColours, parse
+from peer.rtp.packet import RtpPacket, retransmitted
 
 CANVAS = ColourSpace(1, full=True)
 

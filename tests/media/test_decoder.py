@@ -12,11 +12,11 @@ import pytest
 from aiortc.codecs import CODECS
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-import peer._aiortc.decoder
-from peer._aiortc.decoder import MAX_CODED, MAX_DECODED, Decoder, Task
+import peer._aiortc.decoder_thread
+from peer._aiortc.decoder_thread import MAX_CODED, MAX_DECODED, Decoder, Task
 from peer.media.encoders.vp8 import Vp8Encoder
-from peer.media.opus import lost_packet
-from peer.media.testpattern import TestPicture
+from peer.media.sources.drawn.testpattern import TestPicture
+from peer.rtp.opus import lost_packet
 
 VP8 = next(codec for codec in CODECS["video"] if codec.name == "VP8")
 OPUS = CODECS["audio"][0]
@@ -40,13 +40,13 @@ class Stall:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.released = threading.Event()
-        make = peer._aiortc.decoder._make_decoder
+        make = peer._aiortc.decoder_thread._make_decoder
 
         def make_decoder(codec: Any) -> Any:
             self.released.wait(30)
             return make(codec)
 
-        monkeypatch.setattr(peer._aiortc.decoder, "_make_decoder", make_decoder)
+        monkeypatch.setattr(peer._aiortc.decoder_thread, "_make_decoder", make_decoder)
 
 
 async def test_a_decoder_that_is_behind_goes_on_with_the_next_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import av.device
 import pytest
 
-from peer.media import alsa, cards, v4l2
-from peer.media.devices import Opening, cameras, microphones, v4l2_ways
 from peer.media.listing import list_devices
-from peer.media.modes import Mode
-from peer.media.probing import explained
+from peer.media.sound_cards import alsa, cards
+from peer.media.sources.devices import v4l2
+from peer.media.sources.devices.devices import Opening, cameras, microphones, v4l2_ways
+from peer.media.sources.devices.modes import Mode
+from peer.media.sources.devices.probing import explained
 
 
 def test_a_linux_camera_is_asked_for_size_and_rate_compressed_first_where_raw_is_too_slow() -> None:
@@ -224,8 +225,8 @@ def test_alsa_is_told_where_this_machine_has_its_files(tmp_path: Path) -> None:
 READ_MICROPHONE = """
 import asyncio, sys
 from peer.errors import MediaError
-from peer.media.devices import microphones
-from peer.media.probing import find
+from peer.media.sources.devices.devices import microphones
+from peer.media.sources.devices.probing import find
 
 try:
     print(asyncio.run(find(microphones(sys.argv[1]))).label)

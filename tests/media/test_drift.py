@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from peer.media.drift import REACH, Drift, Stretcher
-from peer.media.sound import RATE, Samples
+from peer.media.base.sound import RATE, Samples
+from peer.media.sources.devices.drift import REACH, Drift, Stretcher
 
 PIECE = 960
 

@@ -6,12 +6,12 @@ import pytest
 from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from peer.media.encoders.base import TIME_BASE, VideoEncoder
+from peer.media.base.encoder import TIME_BASE, VideoEncoder
 from peer.media.encoders.h264 import H264Encoder
 from peer.media.encoders.speed import SpeedChooser
 from peer.media.encoders.vp8 import Vp8Encoder
-from peer.media.keyframes import starts_keyframe
-from peer.media.packets import MAX_PAYLOAD
+from peer.rtp.keyframes import starts_keyframe
+from peer.rtp.payload import MAX_PAYLOAD
 
 CODECS = ["H264", "VP8"]
 

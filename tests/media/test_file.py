@@ -16,8 +16,8 @@ from mediafiles import make_file, strongest_frequency, tone
 from noting import Notes
 from playing import BOTH, check_pictures, check_sync, counters, heard, open_it, read
 
-from peer.media.file import open_file
-from peer.media.source import SourceRequest
+from peer.media.base.source import SourceRequest
+from peer.media.sources.film.file import open_file
 
 
 async def test_a_film_is_played_in_real_time_and_in_sync_then_ends(film: Path) -> None:

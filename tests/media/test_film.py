@@ -12,8 +12,8 @@ from mediafiles import flash_and_beep, make_file, strongest_frequency, tone
 from playing import check_pictures, check_sync, heard, open_it, read
 
 from peer.errors import MediaError
-from peer.media.film import shown
-from peer.media.pictures import planes
+from peer.media.base.pictures import planes
+from peer.media.sources.film.film import shown
 
 
 @pytest.mark.parametrize(

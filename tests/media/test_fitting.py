@@ -2,7 +2,7 @@
 
 import itertools
 
-from peer.media.fitting import Fitter
+from peer.rtp.adaptation import Fitter
 
 HD = (1280, 720)
 

@@ -6,7 +6,7 @@ import gc
 import av
 import pytest
 
-from peer.media.frames import FrameSink, FrameStream
+from peer.media.base.frames import FrameSink, FrameStream
 
 
 def picture(number: int) -> av.VideoFrame:

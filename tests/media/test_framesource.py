@@ -11,8 +11,8 @@ import pytest
 from aiortc import MediaStreamError
 
 from peer import FrameSource
-from peer.media import framesource
-from peer.media.testsource import VIDEO_TIME_BASE
+from peer.media.sources import framesource
+from peer.media.sources.drawn.testsource import VIDEO_TIME_BASE
 
 
 def coloured(value: int, width: int = 64, height: int = 48) -> np.ndarray:

@@ -6,11 +6,11 @@ import av
 import pytest
 
 from peer.config import ENCODERS
+from peer.media.base.encoder import TIME_BASE
 from peer.media.encoders import hardware
-from peer.media.encoders.base import TIME_BASE
 from peer.media.encoders.h264 import H264Encoder
 from peer.media.encoders.hardware import OPTIONS, HardwareEncoder, UnusableEncoderError, make_h264
-from peer.media.keyframes import starts_keyframe
+from peer.rtp.keyframes import starts_keyframe
 
 
 def picture(index: int) -> av.VideoFrame:

@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from peer.media.assembly import CodedFrame
-from peer.media.jitterbuffer import JitterBuffer
-from peer.media.latency import AT_ONCE, BROWSERS_CHOICE, CALM_SECONDS, HOLD, Latency, Path, PlayoutRequest
+from peer.rtp.assembly import CodedFrame
+from peer.rtp.jitterbuffer import JitterBuffer
+from peer.rtp.latency import AT_ONCE, BROWSERS_CHOICE, CALM_SECONDS, HOLD, Latency, Path, PlayoutRequest
 
 
 def play(latency: Latency, jitter: float, *, rough: bool) -> list[float]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from peer.media.sound import block_frame, level_dbov
+from peer.media.base.sound import block_frame, level_dbov
 
 
 @pytest.mark.parametrize(("amplitude", "level"), [(1.0, -3), (0.25, -15), (0.001, -63), (0.0, -127)])

@@ -16,12 +16,12 @@ from noting import Notes
 from playing import check_sync, counters
 
 from peer.errors import MediaError
-from peer.media import file
-from peer.media.live import LiveClock
-from peer.media.opening import open_sources
-from peer.media.pictures import planes
-from peer.media.source import Source, SourceRequest
-from peer.media.testpattern import TestPicture, read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.base.source import Source, SourceRequest
+from peer.media.sources.drawn.testpattern import TestPicture, read_test_picture
+from peer.media.sources.film import file
+from peer.media.sources.film.live import LiveClock
+from peer.media.sources.opening import open_sources
 
 PROGRAM = Path(__file__).with_name("rtsp_program.py")
 PYTHON = "/usr/bin/python3"  # Debian's, which has its GStreamer

@@ -8,12 +8,12 @@ import pytest
 from mediafiles import make_file, tone
 
 from peer.errors import MediaError
-from peer.media import opening
-from peer.media.devices import Device, Opening
-from peer.media.opening import open_sources
-from peer.media.recorder import Recorder
-from peer.media.sinks import SinkRequest, open_sinks
-from peer.media.source import Source, SourceRequest
+from peer.media.base.source import Source, SourceRequest
+from peer.media.sinks.opening import SinkRequest, open_sinks
+from peer.media.sinks.recording.recorder import Recorder
+from peer.media.sources import opening
+from peer.media.sources.devices.devices import Device, Opening
+from peer.media.sources.opening import open_sources
 
 CAMERA = Device("video", "lavfi", [Opening("testsrc2=size=320x240:rate=30,realtime", "lavfi")])
 MICROPHONE = Device("audio", "lavfi", [Opening("sine=sample_rate=48000,arealtime", "lavfi")])

@@ -6,8 +6,8 @@ import pytest
 from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from peer.media.keyframes import starts_keyframe
-from peer.media.packets import MAX_PAYLOAD, h264_payloads, split_annex_b, vp8_payloads
+from peer.rtp.keyframes import starts_keyframe
+from peer.rtp.payload import MAX_PAYLOAD, h264_payloads, split_annex_b, vp8_payloads
 
 H264 = RTCRtpCodecParameters(mimeType="video/H264", clockRate=90000, payloadType=99)
 VP8 = RTCRtpCodecParameters(mimeType="video/VP8", clockRate=90000, payloadType=97)

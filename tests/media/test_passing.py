@@ -15,10 +15,10 @@ from codedmedia import FPS, Camera, coded_sound, in_order
 from mediafiles import examine, flash_and_beep, tone
 from noting import Notes
 
-from peer.media.coded import CodedFeed, CodedMedia, nal_types, opus_samples, vp8_size
-from peer.media.codedfile import SILENCE
-from peer.media.passing import KEYFRAME_EVERY, LEAST, Passing
-from peer.media.recorder import Recorder
+from peer.media.base.coded import CodedFeed, CodedMedia, nal_types, opus_samples, vp8_size
+from peer.media.sinks.recording.codedfile import SILENCE
+from peer.media.sinks.recording.passing import KEYFRAME_EVERY, LEAST, Passing
+from peer.media.sinks.recording.recorder import Recorder
 
 BOTH = frozenset({"audio", "video"})
 FORMS = [(".webm", "VP8"), (".mkv", "VP8"), (".mkv", "H264"), (".mp4", "H264")]
@@ -283,7 +283,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from codedmedia import Camera, coded_sound, in_order, FPS
 from mediafiles import tone
-from peer.media.passing import Passing
+from peer.media.sinks.recording.passing import Passing
 import threading
 
 path = Path(sys.argv[1])

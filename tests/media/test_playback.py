@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from mediafiles import strongest_frequency, tone
 
-from peer.media.playback import ENOUGH, FADE, MOST, START, Playback, shortened
-from peer.media.sound import RATE, Samples
+from peer.media.base.sound import RATE, Samples
+from peer.media.sinks.speaker.playback import ENOUGH, FADE, MOST, START, Playback, shortened
 
 FRAME, PIECE = 960, 480
 STEEPEST = 0.25 * 2 * np.pi * 440 / RATE * 32767

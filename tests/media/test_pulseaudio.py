@@ -12,8 +12,8 @@ from tests.network.processes import Process
 
 HEAR = """
 import asyncio, sys
-from peer.media.opening import open_sources
-from peer.media.source import SourceRequest
+from peer.media.sources.opening import open_sources
+from peer.media.base.source import SourceRequest
 
 async def hear(name, path):
     (source,) = await open_sources(SourceRequest("none", name), lambda line: print("told:", line, flush=True))

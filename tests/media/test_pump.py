@@ -7,9 +7,9 @@ import pytest
 from aiortc import MediaStreamError, MediaStreamTrack
 
 from peer.background import telling
-from peer.media.frames import FrameSink
-from peer.media.pump import Pump
-from peer.media.testsource import TestSource
+from peer.media.base.frames import FrameSink
+from peer.media.sinks.pump import Pump
+from peer.media.sources.drawn.testsource import TestSource
 
 
 class Counting:

@@ -16,12 +16,12 @@ from mediafiles import Contents, examine, flash_and_beep, tone
 from noting import Notes
 
 from peer.errors import MediaError
-from peer.media.pump import Pump
-from peer.media.recorder import Recorder
-from peer.media.recording import Recording
-from peer.media.sound import block_frame
-from peer.media.testpattern import TEST_TONE_HZ, TestPicture
-from peer.media.testsource import TestSource
+from peer.media.base.sound import block_frame
+from peer.media.sinks.pump import Pump
+from peer.media.sinks.recording.recorder import Recorder
+from peer.media.sinks.recording.recording import Recording
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ, TestPicture
+from peer.media.sources.drawn.testsource import TestSource
 
 SUFFIXES = [".mp4", ".mkv", ".webm"]
 BOTH = frozenset({"audio", "video"})
@@ -283,9 +283,9 @@ async def test_when_the_encoder_is_behind_frames_are_dropped_and_that_is_told(tm
 
 CRASH = """
 import asyncio, sys
-from peer.media.pump import Pump
-from peer.media.recorder import Recorder
-from peer.media.testsource import TestSource
+from peer.media.sinks.pump import Pump
+from peer.media.sinks.recording.recorder import Recorder
+from peer.media.sources.drawn.testsource import TestSource
 
 async def main():
     recorder = Recorder(sys.argv[1], notify=print)

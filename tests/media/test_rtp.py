@@ -5,8 +5,8 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.media import rtp
-from peer.media.reception import Reception
+from peer.rtp import packet as rtp
+from peer.rtp.reception import Reception
 
 
 def test_a_packet_is_read_as_aiortc_wrote_it() -> None:

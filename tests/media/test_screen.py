@@ -13,9 +13,10 @@ from noting import Notes
 from playing import counters
 
 from peer.errors import MediaError, UsageError
-from peer.media.devices import Opening
-from peer.media.opening import open_sources
-from peer.media.screen import (
+from peer.media.base.source import SourceRequest
+from peer.media.sources.devices.devices import Opening
+from peer.media.sources.opening import open_sources
+from peer.media.sources.screen import (
     Region,
     Screen,
     ScreenWish,
@@ -25,7 +26,6 @@ from peer.media.screen import (
     screens,
     whole_screen,
 )
-from peer.media.source import SourceRequest
 
 WINDOW, PLACE = (400, 300), (101, 50)
 

@@ -7,9 +7,9 @@ import pytest
 from noting import Notes
 
 from peer.errors import MediaError
-from peer.media import snapshots
-from peer.media.snapshots import Snapshots
-from peer.media.testpattern import TestPicture, read_test_picture
+from peer.media.sinks import snapshots
+from peer.media.sinks.snapshots import Snapshots
+from peer.media.sources.drawn.testpattern import TestPicture, read_test_picture
 
 VIDEO = frozenset({"video"})
 

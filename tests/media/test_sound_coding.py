@@ -11,8 +11,8 @@ from aiortc.codecs import get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 
-from peer._aiortc.coding import Coder
-from peer.media.bitrate import BitrateController
+from peer._aiortc.encoder_thread import Coder
+from peer.rtp.congestion import BitrateController
 
 SECONDS = 1.0
 TONE = 440

@@ -6,10 +6,10 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.media.assembly import CodedFrame, MediaPacket
-from peer.media.latency import HOLD, Latency
-from peer.media.opus import lost_packet
-from peer.media.soundbuffer import PATIENCE_SECONDS, SoundBuffer
+from peer.rtp.assembly import CodedFrame, MediaPacket
+from peer.rtp.latency import HOLD, Latency
+from peer.rtp.opus import lost_packet
+from peer.rtp.soundbuffer import PATIENCE_SECONDS, SoundBuffer
 
 
 def sound(latency: Latency = Latency.BALANCED) -> SoundBuffer:

@@ -14,9 +14,9 @@ from noting import Notes
 from pulse import RATE, Listener, PulseServer
 
 from peer.errors import MediaError
-from peer.media import speakers
-from peer.media.speaker import Speaker
-from peer.media.speakers import LATENCY, open_speaker
+from peer.media.sinks.speaker import speakers
+from peer.media.sinks.speaker.speaker import Speaker
+from peer.media.sinks.speaker.speakers import LATENCY, open_speaker
 from tests.network.processes import Process
 
 PATIENCE = 60.0
@@ -60,8 +60,8 @@ def test_a_partner_is_heard(server: PulseServer) -> None:
 BEEPS = """
 import asyncio, json, sys, time
 import numpy as np
-from peer.media.sound import block_frame
-from peer.media.speaker import Speaker
+from peer.media.base.sound import block_frame
+from peer.media.sinks.speaker.speaker import Speaker
 
 def sound(beep):
     wave = 8000 * np.sin(2 * np.pi * 1000 * np.arange(960) / 48000) * beep
@@ -101,9 +101,9 @@ def test_sound_is_heard_soon_even_after_a_burst(server: PulseServer) -> None:
 
 LASTING = """
 import asyncio, sys
-from peer.media.speaker import Speaker
-from peer.media.testsource import TestSource
-from peer.media.pump import Pump
+from peer.media.sinks.speaker.speaker import Speaker
+from peer.media.sources.drawn.testsource import TestSource
+from peer.media.sinks.pump import Pump
 
 async def main():
     speaker = await Speaker.open("default", lambda line: print(line, flush=True))

@@ -6,7 +6,7 @@ import pytest
 
 from peer.media.encoders import vp8
 from peer.media.encoders.speed import SPEEDS, Speed, SpeedChooser
-from peer.media.keyframes import starts_keyframe
+from peer.rtp.keyframes import starts_keyframe
 from tests.media.test_encoders import noisy
 
 GOOD, USUAL, QUICK = SPEEDS

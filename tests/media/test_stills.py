@@ -12,7 +12,7 @@ from mediafiles import tone
 from photographs import CODECS, SIZE, STORED, corners, save_pictures, seen
 from playing import open_it, read
 
-from peer.media import decoding, still
+from peer.media.sources.film import decoding, still
 
 ENOUGH = 8  # pictures
 

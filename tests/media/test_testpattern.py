@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from peer.media.pictures import planes, to_yuv420p
-from peer.media.testpattern import WRAP, TestPicture, TestReading, crc8, read_test_picture
+from peer.media.base.pictures import planes, to_yuv420p
+from peer.media.sources.drawn.testpattern import WRAP, TestPicture, TestReading, crc8, read_test_picture
 
 
 def test_the_checksum_is_crc8_as_catalogued() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from aiortc import MediaStreamError
 
-from peer.media.pacing import Pacer
-from peer.media.pictures import planes
-from peer.media.sound import RATE
-from peer.media.testpattern import TEST_TONE_HZ, read_test_picture
-from peer.media.testsource import PictureTrack, TestSource, ToneTrack
+from peer.media.base.pacing import Pacer
+from peer.media.base.pictures import planes
+from peer.media.base.sound import RATE
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ, read_test_picture
+from peer.media.sources.drawn.testsource import PictureTrack, TestSource, ToneTrack
 
 
 async def test_pictures_are_numbered_dated_and_timed() -> None:

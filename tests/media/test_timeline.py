@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.media.timeline import Timeline
+from peer.media.base.timeline import Timeline
 
 
 def test_frames_are_placed_by_their_timestamps_not_by_their_delays() -> None:

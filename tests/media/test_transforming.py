@@ -13,8 +13,8 @@ from aiortc import MediaStreamError, MediaStreamTrack
 from noting import Notes
 
 from peer.errors import UsageError
-from peer.media.pictures import planes
-from peer.media.transforming import Transform, TransformedTrack, load_function
+from peer.media.base.pictures import planes
+from peer.media.sending.transforming import Transform, TransformedTrack, load_function
 
 OPTION = "--transform"
 

@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peer.media.transportcc import DELTA_SECONDS, MAX_SPAN, REFERENCE_SECONDS, ArrivalLog
+from peer.rtp.transportcc import DELTA_SECONDS, MAX_SPAN, REFERENCE_SECONDS, ArrivalLog
 
 
 def read(control: bytes) -> dict[int, float | None]:

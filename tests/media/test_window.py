@@ -15,10 +15,10 @@ from noting import Notes
 
 from peer.errors import MediaError
 from peer.events import Statistics, StreamSummary
-from peer.media.pictures import planes, to_yuv420p
-from peer.media.sinks import SinkRequest, open_sinks
-from peer.media.testpattern import TestPicture, TestReading, read_test_picture
-from peer.media.window import Window, check_display, figures_text
+from peer.media.base.pictures import planes, to_yuv420p
+from peer.media.sinks.opening import SinkRequest, open_sinks
+from peer.media.sinks.window.window import Window, check_display, figures_text
+from peer.media.sources.drawn.testpattern import TestPicture, TestReading, read_test_picture
 
 VIDEO = frozenset({"video"})
 

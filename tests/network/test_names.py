@@ -25,8 +25,8 @@ asyncio.run(main())
 
 ADD_CANDIDATE = f"""
 import asyncio
-from peer.connection import Connection, ConnectionOptions
-from peer.sdp import Candidate
+from peer.session.connection import Connection, ConnectionOptions
+from peer.sdp.description import Candidate
 
 class Deaf:
     def on_candidate(self, candidate): pass

@@ -18,8 +18,8 @@ import av
 import numpy as np
 
 from peer import Peer
-from peer.media.pictures import planes
-from peer.media.testpattern import TEST_TONE_HZ, WRAP, TestPicture, read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ, WRAP, TestPicture, read_test_picture
 from tests.peer.content import mono
 
 SIZE, FPS = (640, 360), 30

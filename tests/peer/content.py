@@ -7,8 +7,8 @@ import av
 import numpy as np
 
 from peer import Peer
-from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.sources.drawn.testpattern import read_test_picture
 
 LEFT = ("the partner left", "the partner closed the connection")
 """Why a call ends when the partner does: the relay and the connection tell it, and either may be first."""

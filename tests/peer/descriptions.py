@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from peer.sdp import Candidate, Description, DescriptionType
+from peer.sdp.description import Candidate, Description, DescriptionType
 
 
 def description(kind: DescriptionType, ufrag: str, mids: Sequence[str] = ("0", "1"), hosts: int = 0) -> Description:

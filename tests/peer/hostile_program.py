@@ -18,11 +18,18 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.connection import Connection, ConnectionOptions
 from peer.errors import NegotiationError
 from peer.ice_servers import IceServer
-from peer.media.testsource import TestSource
-from peer.sdp import Candidate, Description, DescriptionType, parse_candidate, parse_description, with_candidates
+from peer.media.sources.drawn.testsource import TestSource
+from peer.sdp.description import (
+    Candidate,
+    Description,
+    DescriptionType,
+    parse_candidate,
+    parse_description,
+    with_candidates,
+)
+from peer.session.connection import Connection, ConnectionOptions
 from tests.peer import payloads
 
 UP_SECONDS = 0.5

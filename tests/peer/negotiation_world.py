@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from peer import jsep
-from peer.negotiation import Negotiation
-from peer.sdp import END_OF_CANDIDATES, Candidate, Description
+from peer.sdp.description import END_OF_CANDIDATES, Candidate, Description
+from peer.session import jsep
+from peer.session.negotiation import Negotiation
 from signaling.kept import KeptOffers
 from signaling.messages import (
     ClientMessage,
@@ -78,7 +78,7 @@ class End:
 
 
 class Side:
-    """A peer whose negotiation is real, and whose shell (`peer.driver`, `peer.peer`, the client) is a model."""
+    """A peer whose negotiation is real, and whose shell (`peer.session.driver`, `peer.peer`, the client) is a model."""
 
     def __init__(self, world: "World", name: str, role: Role) -> None:
         self.world = world

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from peer.sdp import Description
+from peer.sdp.description import Description
 from tests.peer.descriptions import description
 
 CORPUS = Path(__file__).with_name("corpus")

@@ -11,9 +11,9 @@ import pytest
 from aiortc import MediaStreamTrack
 
 import peer._aiortc.sender
-from peer.connection import Connection, ConnectionOptions
 from peer.ice_servers import IceServer
-from peer.sdp import Candidate
+from peer.sdp.description import Candidate
+from peer.session.connection import Connection, ConnectionOptions
 
 
 class Camera(MediaStreamTrack):
@@ -36,11 +36,11 @@ class Camera(MediaStreamTrack):
         return frame
 
     def pass_coded(self, codec: str | None, most: int | None) -> None:
-        """See `peer.media.codedtrack.CodedTrack`."""
+        """See `peer.media.base.codedtrack.CodedTrack`."""
         self.codecs.append(codec)
 
     def ask_keyframe(self) -> None:
-        """See `peer.media.codedtrack.CodedTrack`."""
+        """See `peer.media.base.codedtrack.CodedTrack`."""
 
 
 class Ear:

@@ -70,7 +70,7 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_unregister_rtp_sender": aiortc.RTCDtlsTransport,
         "_send_rtp": aiortc.RTCDtlsTransport,
     },
-    "sender_reports.py": {
+    "rtcp_out.py": {
         "_get_stats": aiortc.RTCDtlsTransport,
         "_stats_id": aiortc.RTCDtlsTransport,
     },
@@ -100,7 +100,7 @@ PRIVATE: dict[str, dict[str, type]] = {
         "_RTCDtlsTransport__tx_packets": aiortc.RTCDtlsTransport,
         "_connection": aiortc.RTCIceGatherer,
     },
-    "decoder.py": {"_queue": aiortc.rtcrtpreceiver.RemoteStreamTrack},
+    "decoder_thread.py": {"_queue": aiortc.rtcrtpreceiver.RemoteStreamTrack},
     "receiver.py": {
         "_register_rtp_receiver": aiortc.RTCDtlsTransport,
         "_unregister_rtp_receiver": aiortc.RTCDtlsTransport,
@@ -286,7 +286,7 @@ async def test_only_what_is_made_inside_ours_is_ours() -> None:
 TWO_PEERS = """
 import asyncio, sys
 from peer import Peer
-from peer.media.testpattern import read_test_picture
+from peer.media.sources.drawn.testpattern import read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 

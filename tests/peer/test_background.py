@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from aiortc import MediaStreamTrack, RTCDtlsTransport
 
-import peer._aiortc.coding
-import peer._aiortc.decoder
-import peer._aiortc.sender_reports
+import peer._aiortc.decoder_thread
+import peer._aiortc.encoder_thread
+import peer._aiortc.rtcp_out
 from peer import Peer
 from peer.background import start_task, start_thread, telling, watch_loop
 from peer.events import CallEnded, Problem
-from peer.media.testsource import TestSource
+from peer.media.sources.drawn.testsource import TestSource
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import MEDIA, PATIENCE, hear, see
@@ -166,9 +166,9 @@ class BrokenSource(TestSource):
 @pytest.mark.parametrize(
     ("owner", "name", "dies"),
     [
-        (peer._aiortc.coding.Vp8Encoder, "encode", "sending video"),
-        (peer._aiortc.decoder._Vp8Decoder, "decode", "decoding video"),
-        (peer._aiortc.sender_reports.SenderReports, "make", "reporting on the video that is sent"),
+        (peer._aiortc.encoder_thread.Vp8Encoder, "encode", "sending video"),
+        (peer._aiortc.decoder_thread._Vp8Decoder, "decode", "decoding video"),
+        (peer._aiortc.rtcp_out.SenderReports, "make", "reporting on the video that is sent"),
     ],
 )
 async def test_a_defect_in_a_kind_is_told_and_the_other_kind_goes_on(

@@ -1,6 +1,6 @@
 """The rates that a browser is asked to begin its video at and to stay below, in the description that it is given."""
 
-from peer.sdp import Description, with_bitrates
+from peer.sdp.description import Description, with_bitrates
 
 SDP = """v=0
 m=audio 9 UDP/TLS/RTP/SAVPF 96

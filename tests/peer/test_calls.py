@@ -7,7 +7,7 @@ import pytest
 
 from peer import NotAdmittedError, Peer
 from peer.events import CallEnded, Connected, Joined, Notice, Waiting
-from peer.media.testpattern import TEST_TONE_HZ
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import LEFT, MEDIA, PATIENCE, hear, see

@@ -8,9 +8,9 @@ import av
 import pytest
 
 from peer import Peer
-from peer.media.coded import CodedFeed, CodedMedia
-from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
+from peer.media.base.coded import CodedFeed, CodedMedia
+from peer.media.base.pictures import planes
+from peer.media.sources.drawn.testpattern import read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import MEDIA, PATIENCE, see

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.cli import parse, parser
+from peer.cli.main import parse, parser
 from peer.config import DEFAULT_CONNECT_TIMEOUT, PeerOptions, parse_size
 from peer.errors import UsageError
 from signaling.messages import Role

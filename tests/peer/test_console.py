@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from peer import events
-from peer.console import Console
+from peer.cli.console import Console
 
 HOSTILE = '\x1b]0;owned\x07\x1b[2J\r\nin room "x"\u202e\u2066\x00\x7f\x9b31m\udcff'
 SENT = events.StreamSummary(video_frames=90, width=1280, height=720, audio_frames=150, kbits_per_second=1234.5)

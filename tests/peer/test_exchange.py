@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
-from peer.connection import Connection, ConnectionOptions
 from peer.errors import NegotiationError
-from peer.media.testsource import TestSource
-from peer.sdp import Description, parse_description, take_candidates
-from peer.sections import Section, split, without
+from peer.media.sources.drawn.testsource import TestSource
+from peer.sdp.description import Description, parse_description, take_candidates
+from peer.sdp.sections import Section, split, without
+from peer.session.connection import Connection, ConnectionOptions
 from tests.peer.hostile_program import Listener
 
 VIDEO_PORT = "m=video 9"

@@ -12,12 +12,12 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
-import peer.call
-import peer.membership
+import peer.session.call
+import peer.session.membership
 from peer import ConnectTimeoutError, Peer
-from peer.connection import Connection
 from peer.events import CallEnded, Connected, Problem
-from peer.sdp import Description, take_candidates
+from peer.sdp.description import Description, take_candidates
+from peer.session.connection import Connection
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import MEDIA, PATIENCE, see
@@ -144,7 +144,7 @@ async def test_a_call_ends_though_its_figures_hang(relay: Relay, monkeypatch: py
     async with Peer(signaling=relay.url, on_event=story, **MEDIA) as one:
         async with Peer(signaling=relay.url, **MEDIA) as partner:
             await asyncio.gather(see(one), see(partner))
-            monkeypatch.setattr(peer.call, "STATISTICS_SECONDS", 0.1)
+            monkeypatch.setattr(peer.session.call, "STATISTICS_SECONDS", 0.1)
             monkeypatch.setattr(Connection, "statistics", hang)
         await story.have(CallEnded)
         monkeypatch.undo()
@@ -175,7 +175,7 @@ async def test_a_peer_that_waits_for_a_turn_server_that_never_answers_ends_when_
 
 
 async def test_a_room_that_is_full_when_the_relay_is_back_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer.membership, "JOIN_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(peer.session.membership, "JOIN_AGAIN_SECONDS", 0.05)
     joins: list[dict[str, Any]] = []
     offered = asyncio.Event()
     joined = {"type": "joined", "roomId": "room of the relay's choice", "role": "offerer"}

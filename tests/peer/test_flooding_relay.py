@@ -20,7 +20,7 @@ from aiortc import RTCPeerConnection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from peer.sdp import Description, with_candidates
+from peer.sdp.description import Description, with_candidates
 from tests.network.processes import Process
 from tests.peer.content import OPTIONS, PATIENCE
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from peer import jsep
-from peer.inbox import CONNECTION_BURST, CONNECTION_RATE, MAX_BYTES, MAX_EVENTS, Inbox
-from peer.sdp import Candidate
+from peer.sdp.description import Candidate
+from peer.session import jsep
+from peer.session.inbox import CONNECTION_BURST, CONNECTION_RATE, MAX_BYTES, MAX_EVENTS, Inbox
 from signaling.messages import Role
 from tests.peer.descriptions import description, host_candidate
 

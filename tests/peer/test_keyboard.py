@@ -17,10 +17,10 @@ from typing import Self
 import pytest
 
 from peer import Peer
-from peer.keyboard import KEYS, next_camera
+from peer.cli.keyboard import KEYS, next_camera
+from peer.media.base.pictures import planes
 from peer.media.listing import Entry
-from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
+from peer.media.sources.drawn.testpattern import read_test_picture
 from tests.network.processes import Process
 from tests.peer.content import OPTIONS, PATIENCE
 
@@ -146,7 +146,7 @@ def test_c_says_that_there_is_no_camera(relay: str) -> None:
 def test_the_terminal_is_as_before_whatever_ends_the_peer(relay: str, way: str, tmp_path: Path) -> None:
     crash = tmp_path / "crash.py"  # a defect in the middle of the run
     crash.write_text(
-        "import asyncio, sys\nimport peer.peer\nfrom peer.cli import main\n"
+        "import asyncio, sys\nimport peer.peer\nfrom peer.cli.main import main\n"
         "async def defect(self):\n    await asyncio.sleep(2)\n    raise RuntimeError('a defect')\n"
         "peer.peer.Peer.wait = defect\n"
         "sys.exit(main())\n"

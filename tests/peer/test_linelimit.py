@@ -1,6 +1,6 @@
 """Few lines of a kind, whoever repeats them; and how many there were more."""
 
-from peer.linelimit import AT_ONCE, MAX_KINDS, LineLimit
+from peer.cli.line_limit import AT_ONCE, MAX_KINDS, LineLimit
 
 
 def test_a_few_pass_at_once_and_then_one_a_second() -> None:

@@ -10,10 +10,10 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 
-import peer.local_relay
+import peer.session.local_relay
 from peer import NotAdmittedError, Peer, SignalingError
-from peer.checks import State
-from peer.checks.network import check_relay
+from peer.cli.checks import State
+from peer.cli.checks.network import check_relay
 from peer.config import PeerOptions
 from peer.events import Joined, Notice, RelayStarted
 from signaling.config import RelayConfig
@@ -27,7 +27,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> int:
     """A free port in the place of 8080."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
-    monkeypatch.setattr(peer.local_relay, "DEFAULT_PORT", port)
+    monkeypatch.setattr(peer.session.local_relay, "DEFAULT_PORT", port)
     return port
 
 
@@ -138,7 +138,7 @@ async def test_the_next_free_port_is_taken_and_a_second_peer_finds_it(port: int,
         (started,) = stories[0].of(RelayStarted)
         assert started.instead_of == port
         url = started.url
-        assert port < int(url.rpartition(":")[2]) < port + peer.local_relay.PORTS_TO_TRY
+        assert port < int(url.rpartition(":")[2]) < port + peer.session.local_relay.PORTS_TO_TRY
         assert (await stories[0].have(Joined)).page == f"{url.replace('ws', 'http')}/?role=answerer&start"
         if other != "a web server":  # for one of them is enough
             return
@@ -160,7 +160,7 @@ async def test_a_relay_at_the_usual_port_is_joined(port: int) -> None:
 
 
 async def test_when_all_are_taken_it_is_told(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peer.local_relay, "PORTS_TO_TRY", 1)
+    monkeypatch.setattr(peer.session.local_relay, "PORTS_TO_TRY", 1)
     async with talker(port, http("200 OK")):
         with pytest.raises(SignalingError, match=f"other programs have the ports {port} to {port}: .*--port"):
             await Peer(**MEDIA).__aenter__()

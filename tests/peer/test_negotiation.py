@@ -2,16 +2,16 @@
 
 import pytest
 
-from peer import jsep
-from peer.jsep import State, Timer
-from peer.negotiation import (
+from peer.sdp.description import END_OF_CANDIDATES, MAX_CANDIDATES, Candidate, Description, take_candidates
+from peer.session import jsep
+from peer.session.jsep import State, Timer
+from peer.session.negotiation import (
     FAILURES_BEFORE_REST,
     OFFER_REPEAT_SECONDS,
     REJOIN_SECONDS,
     RETRY_SECONDS,
     Negotiation,
 )
-from peer.sdp import END_OF_CANDIDATES, MAX_CANDIDATES, Candidate, Description, take_candidates
 from signaling.messages import Role
 from tests.peer.descriptions import description, host_candidate
 

@@ -8,8 +8,8 @@ import pytest
 
 from peer import FrameSource, Peer, UsageError
 from peer.events import SourceOpened
-from peer.media.testpattern import TEST_TONE_HZ
-from peer.media.testsource import TestSource
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ
+from peer.media.sources.drawn.testsource import TestSource
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import PATIENCE, hear

@@ -11,8 +11,8 @@ import pytest
 
 from peer import Peer
 from peer.events import CallEnded, Notice
-from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.sources.drawn.testpattern import read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.media.mediafiles import make_file, tone

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from peer.media.testpattern import TEST_TONE_HZ
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ
 from tests.network.processes import Process
 from tests.peer.content import LEFT, OPTIONS, of_file
 

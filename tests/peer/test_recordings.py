@@ -8,7 +8,7 @@ import pytest
 
 from peer import Peer
 from peer.events import CallEnded, Notice
-from peer.media.testpattern import TEST_TONE_HZ
+from peer.media.sources.drawn.testpattern import TEST_TONE_HZ
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.peer.content import MEDIA, PATIENCE, of_file, see

@@ -5,8 +5,8 @@ import os
 import sys
 
 from peer import Peer
-from peer.media.pictures import planes
-from peer.media.testpattern import read_test_picture
+from peer.media.base.pictures import planes
+from peer.media.sources.drawn.testpattern import read_test_picture
 from signaling.config import RelayConfig
 from signaling.relay import Relay
 from tests.media.displays import shown_window, x_server

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peer.errors import NegotiationError
-from peer.sdp import (
+from peer.sdp.description import (
     END_OF_CANDIDATES,
     MAX_CANDIDATE_CHARACTERS,
     MAX_CANDIDATES,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from aioice import stun
 
-from peer.connection import Connection, ConnectionOptions
 from peer.ice_servers import IceServer, parse_ice_server
-from peer.sdp import Candidate
+from peer.sdp.description import Candidate
+from peer.session.connection import Connection, ConnectionOptions
 from tests.network.certificates import make_certificate
 
 PATIENCE = 15.0

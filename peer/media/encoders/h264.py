@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import av
 
-from peer.media.colours import tag
-from peer.media.encoders.base import FPS, KEYFRAME_EVERY, TIME_BASE, Packet, mark, prepared, threads
-from peer.media.packets import h264_payloads
+from peer.media.base.colours import tag
+from peer.media.base.encoder import FPS, KEYFRAME_EVERY, TIME_BASE, Packet, mark, prepared, threads
+from peer.rtp.payload import h264_payloads
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext

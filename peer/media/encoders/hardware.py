@@ -13,10 +13,10 @@ from pathlib import Path
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from peer.media.colours import tag
-from peer.media.encoders.base import KEYFRAME_EVERY, TIME_BASE, Packet, VideoEncoder, mark
+from peer.media.base.colours import tag
+from peer.media.base.encoder import KEYFRAME_EVERY, TIME_BASE, Packet, VideoEncoder, mark
 from peer.media.encoders.h264 import H264Encoder
-from peer.media.packets import h264_payloads, split_annex_b
+from peer.rtp.payload import h264_payloads, split_annex_b
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import av
 
-from peer.media.encoders.base import FPS, KEYFRAME_EVERY, TIME_BASE, VIDEO_CLOCK, Packet, mark, prepared, threads
+from peer.media.base.encoder import FPS, KEYFRAME_EVERY, TIME_BASE, VIDEO_CLOCK, Packet, mark, prepared, threads
 from peer.media.encoders.speed import Speed, SpeedChooser
-from peer.media.packets import vp8_payloads
+from peer.rtp.payload import vp8_payloads
 
 if TYPE_CHECKING:
     from av.video.codeccontext import VideoCodecContext

@@ -11,7 +11,7 @@ import av
 import numpy as np  # noqa: F401
 
 import peer.peer  # noqa: F401
-from peer.media import alsa
+from peer.media.sound_cards import alsa
 
 SCENARIOS = ["wrong", "call", "unplug", "play"]
 

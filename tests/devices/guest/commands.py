@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from peer.cli import main
+from peer.cli.main import main
 
 
 class Command:

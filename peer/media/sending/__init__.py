@@ -1,0 +1,1 @@
+"""What happens to pictures and sound on their way out: muted, switched, transformed."""

@@ -1,0 +1,1 @@
+"""What takes the partner's picture and sound."""

@@ -1,0 +1,1 @@
+"""Recordings: encoded anew, or as the partner coded them."""

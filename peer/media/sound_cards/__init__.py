@@ -1,0 +1,1 @@
+"""Sound cards, as ALSA and Linux know them."""

@@ -1,0 +1,1 @@
+"""What feeds a call: films, devices, the screen, the test picture, a program's own pictures."""

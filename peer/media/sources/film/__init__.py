@@ -1,0 +1,1 @@
+"""Files, stills and live streams."""

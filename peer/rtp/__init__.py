@@ -1,0 +1,1 @@
+"""What RTP needs, without I/O: packets, buffers, feedback, congestion control."""

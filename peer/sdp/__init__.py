@@ -1,0 +1,1 @@
+"""Session descriptions and candidates as text."""
