@@ -132,6 +132,8 @@ async def peer_gets(peer: PeerProcess, kinds: list[str]) -> list[str]:
 
 
 async def call(peer: PeerProcess, tab: Tab, doing: str, case: Case) -> None:
+    """A call that takes a second at least: a peer writes a line of a kind a second."""
+    pause = asyncio.create_task(asyncio.sleep(1.0))
     told = len(peer.seen("notice"))
     await tab.run(f"(it) => {doing}(it)", case.does)
     connected = await peer.event("connected")
@@ -142,6 +144,7 @@ async def call(peer: PeerProcess, tab: Tab, doing: str, case: Case) -> None:
     assert case.codecs is None or connected["codecs"] == case.codecs
     await tab.run("async () => hangUp()")
     await peer.event("call-ended")
+    await pause
 
 
 @pytest.mark.parametrize("kind", ["chromium", "firefox"])
@@ -158,9 +161,9 @@ async def test_a_call_of_what_both_have(
 ) -> None:
     """One call after another, with one peer; nothing of one is left for the next."""
     other = "answerer" if role == "offerer" else "offerer"
-    peer = start_peer(relay.url, "--role", other, "--size", "320x240", "--stats", "0.1")
     with site(FOREIGN) as port:
-        async with browser_tab(kind, tmp_path, playwright) as tab:
+        async with browser_tab(kind, tmp_path, playwright) as tab:  # first: Firefox's start holds up the relay
+            peer = start_peer(relay.url, "--role", other, "--size", "320x240", "--stats", "0.1")
             await peer.event("waiting")
             await tab.open(f"http://127.0.0.1:{port}/kinds.html")
             await tab.run("([relay, role]) => join(relay, role)", [relay.url, role])
