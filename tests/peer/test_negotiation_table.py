@@ -140,9 +140,9 @@ def _word(action: jsep.Action) -> str:
 def outcome(situation: str, event: str) -> str:
     """What an event leads to, as the table writes it: the next state, then the actions."""
     peer = Peer().after(*SITUATIONS[situation])
-    before = peer.session.negotiation.state
+    before = peer.negotiation.state
     actions = peer.take(event)
-    after = peer.session.negotiation.state
+    after = peer.negotiation.state
     if not actions and after is before:
         return NOTHING
     return f"{after}: {words_for(actions)}".rstrip()
@@ -215,10 +215,10 @@ def test_what_an_older_connection_tells_is_dropped(situation: str) -> None:
         peer = Peer().after(*SITUATIONS[situation])
         if not hasattr(stale := peer.event(event), "generation"):
             continue
-        object.__setattr__(stale, "generation", peer.session.negotiation.generation - 1)
-        before = vars(peer.session.negotiation).copy()
-        assert peer.session.negotiation.receive(stale) == []
-        assert vars(peer.session.negotiation) == before
+        object.__setattr__(stale, "generation", peer.negotiation.generation - 1)
+        before = vars(peer.negotiation).copy()
+        assert peer.negotiation.receive(stale) == []
+        assert vars(peer.negotiation) == before
 
 
 if __name__ == "__main__":  # print the table as the negotiation has it now
